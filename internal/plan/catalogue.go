@@ -1,0 +1,428 @@
+package plan
+
+import (
+	_ "embed"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+//go:embed catalogue.yaml
+var builtin []byte
+
+// Plan is what an account may have.
+type Plan struct {
+	Name        string
+	ReportAs    string             // free, starter or scale: the word the client of TagoIO is told
+	Price       int64              // whole cents a month
+	Pool        Amounts            // per account; dashboard_output is per profile
+	Caps        map[Resource]int64 // Unlimited when there is none; never lacks a resource
+	Rates       []Rate             // a route that is not here has no ceiling
+	Transfer    bool               // profiles may be handed to another account
+	AuditFilter bool               // the audit log may be filtered
+	MessageOTP  bool               // one-time codes by SMS and e-mail, besides the authenticator
+	RunSSO      bool               // single sign-on for end users
+}
+
+// Cap is how many of r a profile (an account, for profiles) may have.
+func (p Plan) Cap(r Resource) int64 { return p.Caps[r] }
+
+// Rate is a ceiling on requests to one route, counted per profile and clock minute.
+type Rate struct {
+	Group     string // the catalogue row it comes from
+	Method    string // GET, POST, PUT, DELETE; MQTT and TIP for messages
+	Pattern   string // /device/{id}
+	Query     string // "query=aggregate": only requests with this parameter; "" for all others
+	PerMinute int64
+}
+
+// Tier is an amount of a service and what it costs.
+type Tier struct {
+	Amount int64 // base units
+	Price  int64 // whole cents a month
+}
+
+// Addon is bought for one profile at a time.
+type Addon struct {
+	Name  string
+	Price int64 // whole cents a month
+	Once  int64 // whole cents, when it is bought; usually 0
+}
+
+// Catalogue is every plan and price of an installation. It does not change while the server runs.
+type Catalogue struct {
+	Default string // the plan of an account that was given none
+	plans   []Plan
+	addons  []Addon
+	tiers   map[Service][]Tier
+}
+
+// Plan is the plan of that name; "" means the default. It returns an error for a name that the catalogue does
+// not have, which happens when a catalogue file drops a plan that accounts still carry.
+func (c *Catalogue) Plan(name string) (Plan, error) {
+	if name == "" {
+		name = c.Default
+	}
+	for _, p := range c.plans {
+		if p.Name == name {
+			return p, nil
+		}
+	}
+	return Plan{}, fmt.Errorf("the catalogue has no plan %q (it has %s)", name, strings.Join(c.Names(), ", "))
+}
+
+// Names are the plans in the order of the catalogue.
+func (c *Catalogue) Names() []string {
+	var names []string
+	for _, p := range c.plans {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// Plans are the plans in the order of the catalogue.
+func (c *Catalogue) Plans() []Plan { return slices.Clone(c.plans) }
+
+// Addons are what may be bought per profile.
+func (c *Catalogue) Addons() []Addon { return slices.Clone(c.addons) }
+
+// Tiers are the amounts in which s is sold, smallest first.
+func (c *Catalogue) Tiers(s Service) []Tier { return slices.Clone(c.tiers[s]) }
+
+// Builtin is the catalogue inside the binary. It panics if that is broken, which a test rules out.
+func Builtin() *Catalogue {
+	c, err := Parse(builtin)
+	if err != nil {
+		panic("built-in catalogue: " + err.Error())
+	}
+	return c
+}
+
+// Load reads a catalogue file. It returns an error that names the file and each row at fault.
+func Load(path string) (*Catalogue, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the catalogue: %w", err)
+	}
+	c, err := Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("catalogue %s: %w", path, err)
+	}
+	return c, nil
+}
+
+// columns is a row of the file: a value for each plan. Values stay untyped so that a wrong one is reported
+// with its row, not with a type of ours.
+type columns map[string]any
+
+type file struct {
+	Default    string             `yaml:"default"`
+	Plans      []filePlan         `yaml:"plans"`
+	Pool       map[string]columns `yaml:"pool"`
+	PerProfile map[string]columns `yaml:"per_profile"`
+	Caps       map[string]columns `yaml:"caps"`
+	Rates      []fileRate         `yaml:"rates"`
+	Prices     filePrices         `yaml:"prices"`
+}
+
+type filePlan struct {
+	Name        string `yaml:"name"`
+	ReportAs    string `yaml:"report_as"`
+	Price       any    `yaml:"price"`
+	Transfer    bool   `yaml:"transfer"`
+	AuditFilter bool   `yaml:"audit_filter"`
+	MessageOTP  bool   `yaml:"message_otp"`
+	RunSSO      bool   `yaml:"run_sso"`
+}
+
+type fileRate struct {
+	Group     string   `yaml:"group"`
+	Routes    []string `yaml:"routes"`
+	PerMinute columns  `yaml:"per_minute"`
+}
+
+type filePrices struct {
+	Addons []struct {
+		Name  string `yaml:"name"`
+		Price any    `yaml:"price"`
+		Once  any    `yaml:"once"`
+	} `yaml:"addons"`
+	Services map[string][][]any `yaml:"services"`
+}
+
+// ErrCatalogue lists everything wrong with a catalogue, a row each.
+type ErrCatalogue struct{ Rows []string }
+
+func (e *ErrCatalogue) Error() string { return strings.Join(e.Rows, "; ") }
+
+// Parse reads and checks a catalogue. It returns an *ErrCatalogue that names every row at fault, or an error
+// of the YAML itself with its line.
+func Parse(text []byte) (*Catalogue, error) {
+	var f file
+	if err := yaml.UnmarshalWithOptions(text, &f, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("%s", yaml.FormatError(err, false, true))
+	}
+	r := &reader{file: f}
+	c := r.catalogue()
+	if len(r.faults) > 0 {
+		return nil, &ErrCatalogue{Rows: r.faults}
+	}
+	return c, nil
+}
+
+type reader struct {
+	file   file
+	faults []string
+}
+
+func (r *reader) fault(row, format string, args ...any) {
+	r.faults = append(r.faults, row+": "+fmt.Sprintf(format, args...))
+}
+
+var planName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
+var routeForm = regexp.MustCompile(`^(GET|POST|PUT|DELETE|MQTT|TIP) (/[A-Za-z0-9_{}/.-]*)(?:\?([a-z_]+=[a-z_]+))?$`)
+
+func (r *reader) catalogue() *Catalogue {
+	f := r.file
+	c := &Catalogue{Default: f.Default, tiers: map[Service][]Tier{}}
+	if len(f.Plans) == 0 {
+		r.fault("plans", "there must be at least one")
+	}
+	at := map[string]int{}
+	for i, p := range f.Plans {
+		row := fmt.Sprintf("plans[%d]", i)
+		if !planName.MatchString(p.Name) {
+			r.fault(row+".name", "%q must be 1 to 32 lower-case letters, digits, - and _, a letter first", p.Name)
+			continue
+		}
+		if _, twice := at[p.Name]; twice {
+			r.fault(row+".name", "%q is there twice", p.Name)
+			continue
+		}
+		if !slices.Contains([]string{"free", "starter", "scale"}, p.ReportAs) {
+			r.fault(row+".report_as", "%q must be free, starter or scale, the words the client knows", p.ReportAs)
+		}
+		at[p.Name] = len(c.plans)
+		c.plans = append(c.plans, Plan{
+			Name: p.Name, ReportAs: p.ReportAs, Price: r.cents(row+".price", p.Price), Caps: map[Resource]int64{},
+			Transfer: p.Transfer, AuditFilter: p.AuditFilter, MessageOTP: p.MessageOTP, RunSSO: p.RunSSO,
+		})
+	}
+	if _, ok := at[f.Default]; !ok {
+		r.fault("default", "%q is not one of the plans", f.Default)
+	}
+
+	pool := func(section string, rows map[string]columns, services []Service) {
+		r.rows(section, rows, words(services))
+		for _, s := range services {
+			row := section + "." + string(s)
+			r.each(row, rows[string(s)], at, func(plan string, v any) {
+				n := r.quantity(row+"."+plan, v)
+				if n < Unlimited {
+					if n > Unlimited/Unit(s) {
+						r.fault(row+"."+plan, "%d is too large: say unlimited", n)
+						return
+					}
+					n *= Unit(s)
+				}
+				c.plans[at[plan]].Pool[Index(s)] = n
+			})
+		}
+	}
+	pool("pool", f.Pool, Services)
+	pool("per_profile", f.PerProfile, []Service{DashboardOutput})
+
+	r.rows("caps", f.Caps, words(Resources))
+	for _, res := range Resources {
+		row := "caps." + string(res)
+		r.each(row, f.Caps[string(res)], at, func(plan string, v any) {
+			n := r.quantity(row+"."+plan, v)
+			if res == Profiles && n < 1 {
+				r.fault(row+"."+plan, "must be at least 1: every account has a profile")
+			}
+			c.plans[at[plan]].Caps[res] = n
+		})
+	}
+
+	r.rates(c, at)
+	r.prices(c)
+	return c
+}
+
+// rates turns each row into one Rate per route and plan.
+func (r *reader) rates(c *Catalogue, at map[string]int) {
+	groups, routes := map[string]bool{}, map[string]string{}
+	for i, in := range r.file.Rates {
+		row := fmt.Sprintf("rates[%d]", i)
+		if in.Group == "" {
+			r.fault(row+".group", "must have a name")
+		} else {
+			row += " (" + in.Group + ")"
+			if groups[in.Group] {
+				r.fault(row+".group", "is there twice")
+			}
+			groups[in.Group] = true
+		}
+		if len(in.Routes) == 0 {
+			r.fault(row+".routes", "there must be at least one")
+		}
+		if len(in.PerMinute) == 0 {
+			r.fault(row+".per_minute", "there must be a value for at least one plan")
+		}
+		var made []Rate
+		for _, route := range in.Routes {
+			m := routeForm.FindStringSubmatch(route)
+			if m == nil {
+				r.fault(row+".routes", "%q must look like \"GET /device/{id}\"", route)
+				continue
+			}
+			if other, twice := routes[route]; twice {
+				r.fault(row+".routes", "%q is already in %s", route, other)
+				continue
+			}
+			routes[route] = row
+			made = append(made, Rate{Group: in.Group, Method: m[1], Pattern: m[2], Query: m[3]})
+		}
+		for _, plan := range slices.Sorted(maps.Keys(in.PerMinute)) {
+			at, ok := at[plan]
+			if !ok {
+				r.fault(row+".per_minute", "%q is not one of the plans", plan)
+				continue
+			}
+			n := r.quantity(row+".per_minute."+plan, in.PerMinute[plan])
+			if n == Unlimited {
+				continue
+			}
+			for _, rate := range made {
+				rate.PerMinute = n
+				c.plans[at].Rates = append(c.plans[at].Rates, rate)
+			}
+		}
+	}
+}
+
+func (r *reader) prices(c *Catalogue) {
+	in := r.file.Prices
+	seen := map[string]bool{}
+	for i, a := range in.Addons {
+		row := fmt.Sprintf("prices.addons[%d]", i)
+		if !planName.MatchString(a.Name) {
+			r.fault(row+".name", "%q must be 1 to 32 lower-case letters, digits, - and _, a letter first", a.Name)
+		}
+		if seen[a.Name] {
+			r.fault(row+".name", "%q is there twice", a.Name)
+		}
+		seen[a.Name] = true
+		add := Addon{Name: a.Name, Price: r.cents(row+".price", a.Price)}
+		if a.Once != nil {
+			add.Once = r.cents(row+".once", a.Once)
+		}
+		c.addons = append(c.addons, add)
+	}
+	r.rows("prices.services", in.Services, words(Services))
+	for _, s := range Services {
+		row := "prices.services." + string(s)
+		tiers := []Tier{}
+		for i, pair := range in.Services[string(s)] {
+			row := fmt.Sprintf("%s[%d]", row, i)
+			if len(pair) != 2 {
+				r.fault(row, "must be [amount, cents]")
+				continue
+			}
+			n := r.quantity(row+"[0]", pair[0])
+			if n > Unlimited/Unit(s) {
+				r.fault(row+"[0]", "a tier has a number")
+				continue
+			}
+			t := Tier{Amount: n * Unit(s), Price: r.cents(row+"[1]", pair[1])}
+			if last := len(tiers) - 1; last >= 0 && (t.Amount <= tiers[last].Amount || t.Price < tiers[last].Price) {
+				r.fault(row, "a tier must hold more than the one before it and cost no less")
+			}
+			tiers = append(tiers, t)
+		}
+		c.tiers[s] = tiers
+	}
+}
+
+// rows checks that a section has exactly the rows wanted.
+func (r *reader) rows(section string, have any, want []string) {
+	var names []string
+	switch m := have.(type) {
+	case map[string]columns:
+		names = slices.Sorted(maps.Keys(m))
+	case map[string][][]any:
+		names = slices.Sorted(maps.Keys(m))
+	}
+	for _, n := range names {
+		if !slices.Contains(want, n) {
+			r.fault(section+"."+n, "is unknown (known: %s)", strings.Join(want, ", "))
+		}
+	}
+	for _, n := range want {
+		if !slices.Contains(names, n) {
+			r.fault(section+"."+n, "is missing")
+		}
+	}
+}
+
+// each calls fn for every plan's value in a row and reports a missing or unknown plan. A missing row was
+// reported by rows.
+func (r *reader) each(row string, have columns, plans map[string]int, fn func(plan string, v any)) {
+	if have == nil {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(have)) {
+		if _, ok := plans[name]; !ok {
+			r.fault(row, "%q is not one of the plans", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(plans)) {
+		if v, ok := have[name]; ok {
+			fn(name, v)
+		} else {
+			r.fault(row+"."+name, "is missing")
+		}
+	}
+}
+
+// quantity is a whole number from 0 up, or Unlimited for the word.
+func (r *reader) quantity(row string, v any) int64 {
+	if v == "unlimited" {
+		return Unlimited
+	}
+	return r.whole(row, v, `or "unlimited"`)
+}
+
+func (r *reader) cents(row string, v any) int64 { return r.whole(row, v, "of cents") }
+
+func (r *reader) whole(row string, v any, what string) int64 {
+	switch n := v.(type) {
+	case uint64:
+		if n <= uint64(Unlimited) {
+			return int64(n)
+		}
+	case int64:
+		if n >= 0 && n <= Unlimited {
+			return n
+		}
+	case int:
+		if n >= 0 && int64(n) <= Unlimited {
+			return int64(n)
+		}
+	}
+	r.fault(row, "%v must be a whole number from 0 to %d %s", v, Unlimited, what)
+	return 0
+}
+
+func words[T ~string](in []T) []string {
+	out := make([]string, len(in))
+	for i, w := range in {
+		out[i] = string(w)
+	}
+	return out
+}

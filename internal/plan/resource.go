@@ -1,0 +1,44 @@
+package plan
+
+// Resource is a thing whose number is capped; its value is the key in a catalogue.
+type Resource string
+
+const (
+	Actions               Resource = "action"
+	Analyses              Resource = "analysis"
+	Dashboards            Resource = "dashboard"
+	Entities              Resource = "entity"
+	Devices               Resource = "device"
+	Profiles              Resource = "profile" // per account; all others per profile
+	Team                  Resource = "team"    // members besides the owner
+	TagoCores             Resource = "tcore"
+	TagoCoreClusters      Resource = "tcore_cluster"
+	Connectors            Resource = "connector"
+	Networks              Resource = "network"
+	ServiceAuthorizations Resource = "service_authorization"
+	AccessPolicies        Resource = "am"
+	Dictionaries          Resource = "dictionary"
+	Backups               Resource = "backup" // a day, not in all
+)
+
+// Resources is every resource a catalogue must give a cap for.
+var Resources = []Resource{
+	Actions, Analyses, Dashboards, Entities, Devices, Profiles, Team, TagoCores, TagoCoreClusters,
+	Connectors, Networks, ServiceAuthorizations, AccessPolicies, Dictionaries, Backups,
+}
+
+// names are the resources in refusals, in the plural that TagoIO's messages use.
+var names = map[Resource]string{
+	Actions: "actions", Analyses: "analyses", Dashboards: "dashboards", Entities: "entities", Devices: "devices",
+	Profiles: "profiles", Team: "team members", TagoCores: "TagoCores", TagoCoreClusters: "TagoCore clusters",
+	Connectors: "connectors", Networks: "networks", ServiceAuthorizations: "service authorizations",
+	AccessPolicies: "Access management", Dictionaries: "dictionaries", Backups: "backups",
+}
+
+// Name is r in a sentence: "devices".
+func (r Resource) Name() string {
+	if n, ok := names[r]; ok {
+		return n
+	}
+	return string(r)
+}

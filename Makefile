@@ -1,0 +1,92 @@
+# Paddock. `make` builds the console and the server into bin/paddock; `make help` says what else.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PLATFORMS := linux/amd64 linux/arm64 linux/arm darwin/amd64 darwin/arm64
+
+# Every file the console is made of: web/dist is rebuilt when one of them is newer.
+WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f ! -name '*.go' -print 2>/dev/null)
+
+.PHONY: build
+build: bin/paddock ## build everything: the console, then the server with the console inside
+
+# Go knows better than make what is out of date, so its build always runs.
+.PHONY: bin/paddock
+bin/paddock: web/dist/index.html
+	@$(GOBUILD) -o bin/paddock ./cmd/paddock
+
+.PHONY: run
+run: bin/paddock ## build quietly and serve on 127.0.0.1:8080 with data in ./paddock-data (more flags in ARGS)
+	@exec bin/paddock serve $(ARGS)
+
+.PHONY: web
+web: web/dist/index.html ## build the console into web/dist
+
+web/dist/index.html: $(WEB_SOURCES)
+	@scripts/web.sh build
+
+.PHONY: api
+api: ## write api/openapi.json from the Go types
+	@mkdir -p api
+	@go run ./cmd/paddock openapi > api/openapi.json.new
+	@mv api/openapi.json.new api/openapi.json
+
+.PHONY: test
+test: ## every test: Go on SQLite and PostgreSQL with -race, fuzz, command line, load, client, browser
+	@scripts/test.sh $(STAGES)
+
+.PHONY: check
+check: ## what CI runs: lint, then every test
+	@scripts/test.sh lint go fuzz cli load sdk browser
+
+.PHONY: bench
+bench: bin/paddock ## measure, compare with the targets and write docs/benchmarks.md (needs wrk)
+	@scripts/bench.sh $(ARGS)
+
+.PHONY: soak
+soak: bin/paddock ## kill -9 under load, over and over (ROUNDS, default 100, on each engine)
+	@KILL_ROUNDS=$(or $(ROUNDS),100) scripts/test.sh load
+
+.PHONY: fmt
+fmt: ## format the Go code
+	@gofmt -w cmd internal e2e scripts bench $(wildcard web/*.go)
+
+.PHONY: dist
+dist: web/dist/index.html ## cross-compile static binaries with the console inside into dist/
+	@rm -rf dist && mkdir dist
+	@set -e; for p in $(PLATFORMS); do \
+	  os=$${p%/*}; arch=$${p#*/}; name=paddock-$$os-$$arch; \
+	  [ $$arch = arm ] && { name=$${name}v7; export GOARM=7; } || unset GOARM; \
+	  GOOS=$$os GOARCH=$$arch $(GOBUILD) -o dist/$$name ./cmd/paddock; \
+	  ls -l dist/$$name | awk '{printf "%-28s %5.1f MB\n", $$NF, $$5 / 1e6}'; \
+	done
+	@cd dist && sha256sum paddock-* > SHA256SUMS
+
+.PHONY: clean
+clean: ## remove what was built (never data)
+	@rm -rf bin dist web/dist/assets web/dist/index.html
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+# ---- parts of `make check` ----
+
+.PHONY: staticcheck
+staticcheck:
+	@go run $(STATICCHECK) ./...
+
+.PHONY: api-check
+api-check:
+	@go run ./cmd/paddock openapi | diff -u api/openapi.json -
+
+.PHONY: web-check
+web-check:
+	@scripts/web.sh check

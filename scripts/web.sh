@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# The console: scripts/web.sh build puts it into web/dist, scripts/web.sh check looks at its types.
+# Quiet when all is well; npm installs only when web/package-lock.json changed.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need_node
+npm_ci "$root/web" || die "npm ci in web failed"
+cd "$root/web"
+case "${1:-}" in
+  build) npx vite build --logLevel warn ;;
+  check) npm run --silent lint ;;
+  *) die "usage: scripts/web.sh build|check" ;;
+esac

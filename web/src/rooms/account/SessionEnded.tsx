@@ -1,0 +1,53 @@
+import { Modal, Stack, Text } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { whenUnauthorized } from "../../api/client";
+import { t } from "../../texts";
+import { SignInForm } from "./SignInForm";
+import { readSession, sessionQuery } from "./session";
+
+/** Watches for a session that ends while somebody works. The password is asked for over the page, so that nothing typed
+ *  is lost. A 401 alone proves nothing (a wrong password answers it too): the session itself is asked. */
+export function SessionEnded() {
+  const client = useQueryClient();
+  const [email, setEmail] = useState<string>();
+  useEffect(() => {
+    let asking = false;
+    whenUnauthorized(() => {
+      const before = client.getQueryData(sessionQuery.queryKey);
+      if (!before || asking) return;
+      asking = true;
+      readSession()
+        .then((session) => {
+          if (session === null) setEmail(before.account.email);
+        })
+        .catch(() => {}) // not reachable: the page shows its own error
+        .finally(() => {
+          asking = false;
+        });
+    });
+    return () => whenUnauthorized(() => {});
+  }, [client]);
+  return (
+    <Modal
+      opened={email !== undefined}
+      onClose={() => {}}
+      withCloseButton={false}
+      closeOnEscape={false}
+      closeOnClickOutside={false}
+      title={t.account.sessionEnded}
+      centered
+    >
+      <Stack gap="md">
+        <Text size="sm">{t.account.sessionEndedText}</Text>
+        <SignInForm
+          email={email}
+          onDone={() => {
+            setEmail(undefined);
+            void client.invalidateQueries();
+          }}
+        />
+      </Stack>
+    </Modal>
+  );
+}

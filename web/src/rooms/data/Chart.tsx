@@ -1,0 +1,102 @@
+// Loaded only where a chart is shown: uPlot and its style sheet are no part of the first page.
+import { useComputedColorScheme } from "@mantine/core";
+import { useEffect, useRef } from "react";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { t } from "../../texts";
+import { useZone, valueText } from "../../ui/format";
+import type { Series } from "./series";
+
+const height = 190;
+
+/** One variable over time. New points are put into the drawn chart; only a change of looks builds it anew. */
+export default function Chart({ series }: { series: Series }) {
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot>(null);
+  const scheme = useComputedColorScheme("light");
+  const zone = useZone();
+  const { variable, unit } = series;
+  const latest = useRef<uPlot.AlignedData>([[], []]);
+
+  useEffect(() => {
+    latest.current = [series.times, series.values];
+    plot.current?.setData(latest.current);
+  }, [series]);
+
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const line = scheme === "dark" ? "#69bb88" : "#2a7a4b";
+    const text = scheme === "dark" ? "#b8c0c2" : "#5b6466";
+    const grid = scheme === "dark" ? "#2b3235" : "#e6ebe7";
+    const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
+    const options: uPlot.Options = {
+      width: element.clientWidth,
+      height,
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
+      legend: { show: false },
+      cursor: { drag: { x: false, y: false } },
+      scales: { y: { range: padded } },
+      axes: [{ ...axis, space: 70 }, { ...axis, size: 56 }],
+      series: [
+        {},
+        {
+          label: variable,
+          stroke: line,
+          width: 2,
+          fill: `${line}1f`,
+          points: { show: (_plot, _series, first, last) => last - first < 60, size: 5, fill: line },
+        },
+      ],
+      hooks: { setCursor: [showAtCursor(unit, zone)] },
+    };
+    const made = new uPlot(options, latest.current, element);
+    plot.current = made;
+    const watcher = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
+    watcher.observe(element);
+    return () => {
+      watcher.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [scheme, zone, variable, unit]);
+
+  const last = series.values.at(-1);
+  const label = t.data.chartLabel(
+    variable,
+    series.values.length,
+    valueText(last, unit),
+    valueText(Math.min(...series.values), unit),
+    valueText(Math.max(...series.values), unit),
+  );
+  return <div ref={box} role="img" aria-label={label} style={{ height, minWidth: 0, position: "relative" }} />;
+}
+
+/** Room above and below, and some height for a value that never changes. */
+function padded(_plot: uPlot, min: number, max: number): uPlot.Range.MinMax {
+  if (min === max) {
+    const room = Math.abs(min) * 0.1 || 1;
+    return [min - room, max + room];
+  }
+  const room = (max - min) * 0.12;
+  return [min - room, max + room];
+}
+
+/** Writes value and time of the point under the cursor into the chart. */
+function showAtCursor(unit: string | undefined, zone: string) {
+  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium", timeZone: zone });
+  let note: HTMLDivElement | undefined;
+  return (plot: uPlot): void => {
+    if (!note?.isConnected) {
+      note = document.createElement("div");
+      note.className = "chart-note";
+      plot.over.append(note);
+    }
+    const index = plot.cursor.idx;
+    const time = index == null ? undefined : plot.data[0][index];
+    const value = index == null ? undefined : plot.data[1]?.[index];
+    note.hidden = time === undefined || value == null;
+    if (time !== undefined && value != null)
+      note.textContent = `${valueText(value, unit)} · ${format.format(new Date(time * 1000))}`;
+  };
+}

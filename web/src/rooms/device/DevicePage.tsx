@@ -1,0 +1,88 @@
+import { Badge, Group, Tabs } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
+import { ApiError } from "../../api/client";
+import { t } from "../../texts";
+import { Empty } from "../../ui/Empty";
+import { ErrorNote } from "../../ui/ErrorNote";
+import { ButtonLink } from "../../ui/links";
+import { Loading } from "../../ui/Loading";
+import { Page } from "../../ui/Page";
+import { DataTab } from "../data/DataTab";
+import { useProfileName } from "../profile/useProfileName";
+import { Connect } from "./Connect";
+import { deviceQuery } from "./queries";
+import { Requests } from "./Requests";
+import { Settings } from "./Settings";
+import type { DeviceTab } from "./tabs";
+
+const route = getRouteApi("/_in/p/$profileId/devices/$deviceId");
+
+export function DevicePage() {
+  const { profileId, deviceId } = route.useParams();
+  const { tab = "data" } = route.useSearch();
+  const navigate = route.useNavigate();
+  const profileName = useProfileName(profileId);
+  const device = useQuery(deviceQuery(profileId, deviceId));
+  if (device.isPending) return <Loading />;
+  if (!device.data) {
+    if (device.error instanceof ApiError && device.error.status === 404)
+      return (
+        <Page title={t.notFound.device} profile={profileName}>
+          <Empty title={t.notFound.device} text={t.notFound.deviceText}>
+            <ButtonLink to="/p/$profileId/devices" params={{ profileId }}>
+              {t.notFound.toDevices}
+            </ButtonLink>
+          </Empty>
+        </Page>
+      );
+    return <ErrorNote error={device.error} retry={() => void device.refetch()} />;
+  }
+  const info = device.data;
+  return (
+    <Page
+      title={info.name}
+      profile={profileName}
+      actions={
+        <Group gap="xs">
+          <Badge variant="light" color="gray">
+            {t.devices.types[info.type] ?? info.type}
+          </Badge>
+          <Badge variant="light" color={info.active ? "paddock" : "gray"}>
+            {info.active ? t.devices.active : t.devices.inactive}
+          </Badge>
+        </Group>
+      }
+    >
+      <Tabs
+        value={tab}
+        keepMounted={false}
+        onChange={(value) => void navigate({ search: { tab: value === "data" ? undefined : (value as DeviceTab) } })}
+      >
+        <Tabs.List aria-label={t.devices.tabs} mb="lg">
+          <Tabs.Tab value="data">{t.devices.tabData}</Tabs.Tab>
+          <Tabs.Tab value="connect">{t.devices.tabConnect}</Tabs.Tab>
+          <Tabs.Tab value="requests">{t.devices.tabRequests}</Tabs.Tab>
+          <Tabs.Tab value="settings">{t.devices.tabSettings}</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="data">
+          <DataTab
+            key={deviceId}
+            profileId={profileId}
+            deviceId={deviceId}
+            connect={<Connect profileId={profileId} deviceId={deviceId} />}
+          />
+        </Tabs.Panel>
+        <Tabs.Panel value="connect">
+          <Connect profileId={profileId} deviceId={deviceId} />
+        </Tabs.Panel>
+        <Tabs.Panel value="requests">
+          <Requests profileId={profileId} deviceId={deviceId} />
+        </Tabs.Panel>
+        <Tabs.Panel value="settings">
+          <Settings key={deviceId} profileId={profileId} device={info} />
+        </Tabs.Panel>
+      </Tabs>
+    </Page>
+  );
+}

@@ -1,0 +1,70 @@
+import { Badge, Code, Stack, Table, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { t } from "../../texts";
+import { Empty } from "../../ui/Empty";
+import { ErrorNote } from "../../ui/ErrorNote";
+import { useTime } from "../../ui/format";
+import { Loading } from "../../ui/Loading";
+import { Section } from "../../ui/Section";
+import { requestsQuery } from "./queries";
+
+/** What the device asked lately and what it was told: the place to see why nothing arrives. */
+export function Requests({ profileId, deviceId }: { profileId: string; deviceId: string }) {
+  const requests = useQuery(requestsQuery(profileId, deviceId));
+  const time = useTime();
+  if (requests.isPending) return <Loading />;
+  if (!requests.data) return <ErrorNote error={requests.error} retry={() => void requests.refetch()} />;
+  if (requests.data.length === 0) return <Empty title={t.devices.requestsEmpty} text={t.devices.requestsEmptyText} />;
+  return (
+    <Section title={t.devices.tabRequests} text={t.devices.requestsText}>
+      <ErrorNote error={requests.error} />
+      <Table.ScrollContainer minWidth={560}>
+        <Table verticalSpacing="xs">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>{t.devices.requestTime}</Table.Th>
+              <Table.Th>{t.devices.requestVerdict}</Table.Th>
+              <Table.Th>{t.devices.requestWhat}</Table.Th>
+              <Table.Th>{t.devices.requestAddress}</Table.Th>
+              <Table.Th>{t.devices.requestToken}</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {requests.data.map((row, index) => (
+              <Table.Tr key={`${row.time} ${index}`}>
+                <Table.Td className="nowrap">{time(row.time)}</Table.Td>
+                <Table.Td>
+                  <Stack gap={4} align="flex-start">
+                    <Badge color={row.status < 400 ? "paddock" : "red"} variant="light">
+                      {row.status < 400 ? t.devices.requestAccepted : t.devices.requestRefused} {row.status}
+                    </Badge>
+                    {row.reason && <Text size="xs">{row.reason}</Text>}
+                  </Stack>
+                </Table.Td>
+                <Table.Td>
+                  <Text size="sm" className="mono">
+                    {row.method} {row.path}
+                  </Text>
+                  {row.body && (
+                    <details>
+                      <summary>
+                        <Text span size="xs">
+                          {t.devices.requestBody}
+                        </Text>
+                      </summary>
+                      <Code block style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>
+                        {row.body}
+                      </Code>
+                    </details>
+                  )}
+                </Table.Td>
+                <Table.Td className="mono">{row.address}</Table.Td>
+                <Table.Td className="mono">{row.token ? `…${row.token}` : t.none}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+    </Section>
+  );
+}

@@ -14,18 +14,18 @@ import (
 	_ "modernc.org/sqlite"             // the driver "sqlite"
 )
 
-// error1 is one unit written wrongly into a database: seed puts it there, mend takes it away again. Both take
+// seeded is one unit written wrongly into a database: seed puts it there, mend takes it away again. Both take
 // the profile as $1. Of what verify says about it, one line must name the profile and every word of says.
-type error1 struct {
+type seeded struct {
 	name, seed, mend string
 	says             []string
 }
 
 // seeds has one error for each figure that Paddock keeps twice.
-func seeds() []error1 {
-	var list []error1
+func seeds() []seeded {
+	var list []seeded
 	bump := func(table, column, where string, says ...string) {
-		list = append(list, error1{
+		list = append(list, seeded{
 			name: table + "." + column,
 			seed: fmt.Sprintf("UPDATE %s SET %s = %s + 1 WHERE %s", table, column, column, where),
 			mend: fmt.Sprintf("UPDATE %s SET %s = %s - 1 WHERE %s", table, column, column, where),
@@ -46,7 +46,7 @@ func seeds() []error1 {
 	bump("held", "used", "profile_id = $1 AND resource = 'device'", "device")
 	bump("chunk", "points", "profile_id = $1", "data_records")
 	list = append(list,
-		error1{
+		seeded{
 			name: "a point that was lost",
 			seed: "UPDATE point SET profile_no = -1 WHERE no = (SELECT MIN(no) FROM point WHERE profile_no = (SELECT profile_no FROM chunk WHERE profile_id = $1))",
 			mend: "UPDATE point SET profile_no = (SELECT profile_no FROM chunk WHERE profile_id = $1) WHERE profile_no = -1",

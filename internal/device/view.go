@@ -1,0 +1,162 @@
+package device
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"paddock/internal/id"
+	"paddock/internal/kit/fault"
+	"paddock/internal/kit/sqldb"
+)
+
+const (
+	cacheKind  = "device"
+	cacheViews = 100_000
+)
+
+// View is what the way of a point needs to know of a device, kept in memory.
+type View struct {
+	ProfileNo      int64 // the number points are keyed by
+	Type           Type
+	ChunkPeriod    Period // immutable
+	ChunkRetention int64  // immutable: whole periods kept besides the current one
+	Active         bool
+	RPMInput       int64 // soft limits on requests per minute; 0 for none
+	RPMOutput      int64
+}
+
+func viewKey(p id.Profile, d id.Device) string { return string(p) + "/" + string(d) }
+
+func (s *Service) loadView(ctx context.Context, key string) (View, error) {
+	ps, ds, _ := strings.Cut(key, "/")
+	p, d := id.Profile(ps), id.Device(ds)
+	v, ok, err := sqldb.One(ctx, s.db, func(r sqldb.Scanner) (v View, err error) {
+		return v, r.Scan(&v.Type, &v.ChunkPeriod, &v.ChunkRetention, &v.Active, &v.RPMInput, &v.RPMOutput)
+	}, `SELECT type, chunk_period, chunk_retention, active, rpm_input, rpm_output FROM device WHERE profile_id = $1 AND id = $2`, p, d)
+	if err != nil {
+		return v, err
+	}
+	if !ok {
+		return v, errNotFound
+	}
+	pr, err := s.profiles.Get(ctx, p)
+	v.ProfileNo = pr.No
+	return v, err
+}
+
+// changed drops a device's view here at commit, on other nodes within a second.
+func (s *Service) changed(ctx context.Context, p id.Profile, d id.Device) error {
+	return s.db.Changed(ctx, cacheKind, viewKey(p, d))
+}
+
+// View returns what is known of a device, switched off or not. It returns not_found for a device that is not
+// the profile's.
+func (s *Service) View(ctx context.Context, p id.Profile, d id.Device) (View, error) {
+	if !id.Valid(string(d)) {
+		return View{}, errNotFound
+	}
+	return s.views.Get(ctx, viewKey(p, d))
+}
+
+var errInactive = fault.New(fault.Forbidden, "Device not found or inactive")
+
+// Ingest is View for a device that must be switched on. It returns forbidden "Device not found or inactive"
+// for one that is not, and for one that is not there.
+func (s *Service) Ingest(ctx context.Context, p id.Profile, d id.Device) (View, error) {
+	v, err := s.View(ctx, p, d)
+	if fault.Is(err, fault.NotFound) || err == nil && !v.Active {
+		return v, errInactive
+	}
+	return v, err
+}
+
+// gate is asked at each use of a device token.
+func (s *Service) gate(ctx context.Context, p id.Profile, d id.Device) error {
+	_, err := s.Ingest(ctx, p, d)
+	return err
+}
+
+// owner names a device in memory; device "" stands for the profile's own tokens.
+type owner struct {
+	profile id.Profile
+	device  id.Device
+}
+
+type touch struct {
+	profile       id.Profile
+	device        id.Device
+	input, output int64 // UTC milliseconds, 0 for not touched
+}
+
+// touched are last inputs and outputs not written yet.
+type touched struct {
+	mu sync.Mutex
+	m  map[owner]touch
+}
+
+func (t *touched) note(v touch) {
+	o := owner{v.profile, v.device}
+	t.mu.Lock()
+	old := t.m[o]
+	v.input, v.output = max(v.input, old.input), max(v.output, old.output)
+	t.m[o] = v
+	t.mu.Unlock()
+}
+
+// over puts what memory knows over what the database knew.
+func (t *touched) over(d *Device) {
+	t.mu.Lock()
+	v := t.m[owner{d.Profile, d.ID}]
+	t.mu.Unlock()
+	d.LastInput, d.LastOutput = max(d.LastInput, v.input), max(d.LastOutput, v.output)
+}
+
+func (t *touched) take() []touch {
+	t.mu.Lock()
+	m := t.m
+	t.m = make(map[owner]touch, len(m))
+	t.mu.Unlock()
+	out := make([]touch, 0, len(m))
+	for _, v := range m {
+		out = append(out, v)
+	}
+	slices.SortFunc(out, func(a, b touch) int {
+		if c := strings.Compare(string(a.profile), string(b.profile)); c != 0 {
+			return c
+		}
+		return strings.Compare(string(a.device), string(b.device))
+	})
+	return out
+}
+
+// Touch notes that a device sent data now (input), was read now (output), or both. It costs no write: the
+// instants reach the database within ten seconds.
+func (s *Service) Touch(p id.Profile, d id.Device, input, output bool) {
+	v := touch{profile: p, device: d}
+	now := s.now()
+	if input {
+		v.input = now
+	}
+	if output {
+		v.output = now
+	}
+	s.touched.note(v)
+}
+
+// flushTouches writes the noted instants; what cannot be written is kept for the next time.
+func (s *Service) flushTouches(ctx context.Context) error {
+	all := s.touched.take()
+	for len(all) > 0 {
+		n := min(flushRows, len(all))
+		if err := s.writeTouches(sqldb.As(ctx, ""), all[:n]); err != nil {
+			for _, v := range all {
+				s.touched.note(v)
+			}
+			return err
+		}
+		all = all[n:]
+	}
+	return nil
+}

@@ -1,0 +1,439 @@
+package usage
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"paddock/internal/id"
+	"paddock/internal/kit/fault"
+	"paddock/internal/kit/sqldb"
+	"paddock/internal/kit/web"
+	"paddock/internal/plan"
+)
+
+// IngestTake is what one profile's part of a round stores. Both numbers are at least 0.
+type IngestTake struct {
+	Profile id.Profile
+	Input   int64 // variables received
+	Records int64 // points stored
+}
+
+// Need is an amount of a service in base units.
+type Need struct {
+	Service plan.Service
+	N       int64
+}
+
+var profileGone = fault.New(fault.NotFound, "Profile Not Found")
+
+// maxRows is how many profiles a statement touches at most.
+const maxRows = 1000
+
+// TakeIngest takes input and data_records for every profile of a round, with one statement for all, and writes
+// the ledger with another. It joins the transaction of ctx, which must be the one that stores the points. The
+// answer says, in the order of takes, which were taken; of the others nothing was, and Refusal says why.
+// A profile may be in takes only once; they are best sorted by profile, so that rounds do not meet crosswise.
+func (s *Service) TakeIngest(ctx context.Context, takes []IngestTake) (ok []bool, err error) {
+	ok = make([]bool, len(takes))
+	at := make(map[id.Profile]int, len(takes))
+	for i, t := range takes {
+		if _, twice := at[t.Profile]; twice || t.Input < 0 || t.Records < 0 {
+			return nil, fmt.Errorf("take for ingest: profile %s is given twice or takes less than nothing", t.Profile)
+		}
+		at[t.Profile] = i
+	}
+	err = s.db.Tx(ctx, func(ctx context.Context) error {
+		clear(ok)
+		for start := 0; start < len(takes); start += maxRows {
+			part := takes[start:min(start+maxRows, len(takes))]
+			if err := s.takeIngest(ctx, part, at, ok); err != nil {
+				return err
+			}
+			var rest []id.Profile
+			for _, t := range part {
+				if !ok[at[t.Profile]] {
+					rest = append(rest, t.Profile)
+				}
+			}
+			turned, err := s.turnEnded(ctx, rest)
+			if err != nil {
+				return err
+			}
+			if len(turned) > 0 {
+				var again []IngestTake
+				for _, p := range turned {
+					again = append(again, takes[at[p]])
+				}
+				if err := s.takeIngest(ctx, again, at, ok); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("take for ingest: %w", err)
+	}
+	return ok, nil
+}
+
+type ingested struct {
+	profile id.Profile
+	quarter int64
+	records int64
+}
+
+func (s *Service) takeIngest(ctx context.Context, takes []IngestTake, at map[id.Profile]int, ok []bool) error {
+	now := s.now()
+	q := quarterOf(now)
+	n := len(takes)
+	args := make([]any, 0, 2+3*n+1)
+	args = append(args, q, q)
+	for _, t := range takes {
+		args = append(args, string(t.Profile), t.Input, t.Records)
+	}
+	args = append(args, now)
+	// Columns of VALUES are called column1, … on both engines.
+	stmt := `UPDATE counter SET
+			input_used = counter.input_used + v.column2,
+			data_records_used = counter.data_records_used + v.column3,
+			quarter = CASE WHEN counter.quarter < $1 THEN $2 ELSE counter.quarter END
+		FROM (VALUES ` + sqldb.RowsOf(3, n, "TEXT", "BIGINT", "BIGINT") + `) AS v
+		WHERE counter.profile_id = v.column1 AND counter.cycle_end > $` + fmt.Sprint(3+3*n) + `
+			AND counter.input_used + v.column2 <= counter.input_allowed
+			AND counter.data_records_used + v.column3 <= counter.data_records_allowed
+		RETURNING profile_id, quarter, data_records_used`
+	done, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (i ingested, err error) {
+		return i, r.Scan(&i.profile, &i.quarter, &i.records)
+	}, stmt, args...)
+	if err != nil || len(done) == 0 {
+		return err
+	}
+	for _, d := range done {
+		ok[at[d.profile]] = true
+	}
+	args = make([]any, 0, 4*len(takes))
+	byProfile := make(map[id.Profile]ingested, len(done))
+	for _, d := range done {
+		byProfile[d.profile] = d
+	}
+	rows := 0
+	for _, t := range takes { // in the order given, which RETURNING need not keep
+		if d, taken := byProfile[t.Profile]; taken {
+			args = append(args, string(t.Profile), d.quarter, t.Input, d.records)
+			rows++
+		}
+	}
+	_, err = s.db.Exec(ctx, `INSERT INTO ledger (profile_id, quarter, input, data_records) VALUES `+sqldb.Rows(1, rows, 4)+`
+		ON CONFLICT (profile_id, quarter) DO UPDATE SET
+			input = ledger.input + excluded.input, data_records = excluded.data_records`, args...)
+	return err
+}
+
+// perService are statements that differ by a column; the column comes from our own list.
+type perService struct{ take, release, ledger string }
+
+var statements = func() (out [plan.N]perService) {
+	for i, s := range plan.Metered {
+		sum := fmt.Sprintf("excluded.%s", s)
+		if plan.Flow(s) {
+			sum = fmt.Sprintf("ledger.%s + excluded.%s", s, s)
+		}
+		out[i] = perService{
+			take: fmt.Sprintf(`UPDATE counter SET %[1]s_used = %[1]s_used + $1, quarter = CASE WHEN quarter < $2 THEN $3 ELSE quarter END
+				WHERE profile_id = $4 AND cycle_end > $5 AND %[1]s_used + $6 <= %[1]s_allowed RETURNING quarter, %[1]s_used`, s),
+			release: fmt.Sprintf(`UPDATE counter SET %[1]s_used = %[1]s_used - $1, quarter = CASE WHEN quarter < $2 THEN $3 ELSE quarter END
+				WHERE profile_id = $4 AND cycle_end > $5 AND %[1]s_used >= $6 RETURNING quarter, %[1]s_used`, s),
+			ledger: fmt.Sprintf(`INSERT INTO ledger (profile_id, quarter, %[1]s) VALUES ($1, $2, $3)
+				ON CONFLICT (profile_id, quarter) DO UPDATE SET %[1]s = %[2]s`, s, sum),
+		}
+	}
+	return out
+}()
+
+// Take takes n base units of a service for a profile, in the transaction of ctx. It returns limit_reached when
+// they do not fit, and then took nothing; not_found when the profile has no counters.
+func (s *Service) Take(ctx context.Context, p id.Profile, svc plan.Service, n int64) error {
+	if n < 0 {
+		return fmt.Errorf("take %d of %s", n, svc)
+	}
+	if n == 0 {
+		return nil
+	}
+	return s.db.Tx(ctx, func(ctx context.Context) error {
+		done, err := s.apply(ctx, p, svc, n, statements[plan.Index(svc)].take)
+		if err != nil || done {
+			return err
+		}
+		return s.Refusal(ctx, p, Need{svc, n})
+	})
+}
+
+// Release gives back n base units of a stock, in the transaction of ctx. Giving back more than is held is a
+// mistake in our code, and an error; a profile that is gone holds nothing, and giving back for it does nothing.
+func (s *Service) Release(ctx context.Context, p id.Profile, svc plan.Service, n int64) error {
+	if n < 0 || plan.Flow(svc) {
+		return fmt.Errorf("release %d of %s", n, svc)
+	}
+	if n == 0 {
+		return nil
+	}
+	return s.db.Tx(ctx, func(ctx context.Context) error {
+		done, err := s.apply(ctx, p, svc, n, statements[plan.Index(svc)].release)
+		if err != nil || done {
+			return err
+		}
+		if _, err := s.stored(ctx, p); err != nil {
+			return ifThere(err)
+		}
+		return fmt.Errorf("release %d of %s: the profile holds less", n, svc)
+	})
+}
+
+// apply runs a statement of one service, turning the cycle when it is over, and writes the ledger.
+func (s *Service) apply(ctx context.Context, p id.Profile, svc plan.Service, n int64, stmt string) (bool, error) {
+	type result struct{ quarter, used int64 }
+	for turned := false; ; turned = true {
+		now := s.now()
+		q := quarterOf(now)
+		r, done, err := sqldb.One(ctx, s.db, func(r sqldb.Scanner) (x result, err error) {
+			return x, r.Scan(&x.quarter, &x.used)
+		}, stmt, n, q, q, string(p), now, n)
+		if err != nil {
+			return false, fmt.Errorf("count %s: %w", svc, err)
+		}
+		if done {
+			v := n
+			if !plan.Flow(svc) {
+				v = r.used
+			}
+			_, err = s.db.Exec(ctx, statements[plan.Index(svc)].ledger, string(p), r.quarter, v)
+			return true, err
+		}
+		if turned {
+			return false, nil
+		}
+		ended, err := s.turnEnded(ctx, []id.Profile{p})
+		if err != nil || len(ended) == 0 {
+			return false, err
+		}
+	}
+}
+
+// Counter is a counter row.
+type Counter struct {
+	Profile    id.Profile
+	CycleStart int64 // UTC milliseconds
+	CycleEnd   int64
+	Version    int64 // of the allocation it was copied from; 0 for a past cycle
+	Used       plan.Amounts
+	Allowed    plan.Amounts
+}
+
+// amountColumns are the columns of Used and Allowed, in the order of plan.Metered.
+var amountColumns = columns("%s_used", plan.Metered[:]) + ", " + columns("%s_allowed", plan.Metered[:])
+
+func columns(format string, services []plan.Service) string {
+	parts := make([]string, len(services))
+	for i, s := range services {
+		parts[i] = fmt.Sprintf(format, s)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (c *Counter) amounts() (to []any) {
+	for i := range c.Used {
+		to = append(to, &c.Used[i])
+	}
+	for i := range c.Allowed {
+		to = append(to, &c.Allowed[i])
+	}
+	return to
+}
+
+func scanCounter(r sqldb.Scanner) (c Counter, err error) {
+	return c, r.Scan(append([]any{&c.Profile, &c.CycleStart, &c.CycleEnd, &c.Version}, c.amounts()...)...)
+}
+
+// stored reads a counter row as it is.
+func (s *Service) stored(ctx context.Context, p id.Profile) (Counter, error) {
+	c, found, err := sqldb.One(ctx, s.db, scanCounter, `SELECT profile_id, cycle_start, cycle_end, version, `+amountColumns+` FROM counter WHERE profile_id = $1`, string(p))
+	if err != nil {
+		return c, fmt.Errorf("read the counters: %w", err)
+	}
+	if !found {
+		return c, profileGone
+	}
+	return c, nil
+}
+
+// Current is what a profile has used and may use now. A cycle that is over and that nobody has turned yet
+// shows as a new one: nothing used of the flows, and the whole allocation allowed.
+func (s *Service) Current(ctx context.Context, p id.Profile) (Counter, error) {
+	c, err := s.stored(ctx, p)
+	if err != nil {
+		return c, err
+	}
+	now := s.now()
+	if c.CycleEnd > now {
+		return c, nil
+	}
+	loc, err := s.zone(ctx, p)
+	if err != nil {
+		return c, err
+	}
+	c.CycleStart, c.CycleEnd = nextCycle(c.CycleEnd, now, loc)
+	a, found, err := s.allocationOf(ctx, p)
+	if err != nil {
+		return c, err
+	}
+	c = c.over()
+	for i, svc := range plan.Services {
+		if found && plan.Flow(svc) {
+			c.Allowed[i] = a.Amounts[i]
+		}
+	}
+	return c, nil
+}
+
+// Used is Current without what this node has taken in advance and not spent: what people are shown.
+func (s *Service) Used(ctx context.Context, p id.Profile) (Counter, error) {
+	var c Counter
+	err := s.quiet(ctx, p, func(held map[plan.Service]leased) (err error) {
+		if c, err = s.Current(ctx, p); err != nil {
+			return err
+		}
+		for svc, l := range held {
+			if l.cycleStart == c.CycleStart {
+				c.Used[plan.Index(svc)] -= l.left
+			}
+		}
+		return nil
+	})
+	return c, err
+}
+
+// Exceeded is what a client is told beside the message of a refusal.
+type Exceeded struct {
+	Service string  `json:"service"` // the key of the service
+	Used    float64 `json:"used"`    // in the unit of the wire
+	Limit   float64 `json:"limit"`
+	Needed  float64 `json:"needed"`          // what the request asked for
+	Reset   *string `json:"reset,omitempty"` // when it starts again; absent for what is held
+}
+
+// Refusal is the limit_reached fault for a request that was not taken: for the first of its needs that does
+// not fit or, when room was made meanwhile, for the one that had least. It decides nothing, Take does. It
+// returns not_found for a profile that is gone.
+func (s *Service) Refusal(ctx context.Context, p id.Profile, needs ...Need) error {
+	c, err := s.Current(ctx, p)
+	if err != nil {
+		return err
+	}
+	left := func(n Need) int64 { i := plan.Index(n.Service); return c.Allowed[i] - c.Used[i] - n.N }
+	worst := needs[0]
+	for _, n := range needs {
+		if left(n) < 0 {
+			worst = n
+			break
+		}
+		if left(n) < left(worst) {
+			worst = n
+		}
+	}
+	return exceeded(c, worst)
+}
+
+// RefusalOf is Refusal for a take of ingest, in the order in which requests are judged.
+func (s *Service) RefusalOf(ctx context.Context, t IngestTake) error {
+	return s.Refusal(ctx, t.Profile, Need{plan.Input, t.Input}, Need{plan.DataRecords, t.Records})
+}
+
+func exceeded(c Counter, n Need) error {
+	i, svc := plan.Index(n.Service), n.Service
+	d := Exceeded{Service: string(svc), Used: plan.Wire(svc, c.Used[i]), Limit: plan.Wire(svc, c.Allowed[i]), Needed: plan.Wire(svc, n.N)}
+	text := fmt.Sprintf("You have exceeded the maximum limit of %s (%s): %s used, %s more needed; ",
+		svc.Name(), plan.Show(svc, c.Allowed[i]), plan.Show(svc, c.Used[i]), plan.Show(svc, n.N))
+	if plan.Flow(svc) {
+		reset := web.Millis(c.CycleEnd).String()
+		d.Reset = &reset
+		text += "it starts again at " + reset
+	} else {
+		text += "delete some or raise the limit of the profile"
+	}
+	return fault.New(fault.LimitReached, "%s", text).With(d)
+}
+
+// Hold counts n more of a capped resource, in the transaction that makes them. It returns limit_reached when
+// the plan of the profile's owner allows no more, and then counted nothing.
+func (s *Service) Hold(ctx context.Context, p id.Profile, r plan.Resource, n int64) error {
+	return s.db.Tx(ctx, func(ctx context.Context) error {
+		pl, err := s.profiles.Plan(ctx, p)
+		if err != nil {
+			return err
+		}
+		most := pl.Cap(r)
+		if _, err := s.db.Exec(ctx, `INSERT INTO held (profile_id, resource, used) VALUES ($1, $2, 0)
+			ON CONFLICT (profile_id, resource) DO NOTHING`, string(p), string(r)); err != nil {
+			return fmt.Errorf("hold %s: %w", r, err)
+		}
+		done, err := s.db.Exec(ctx, `UPDATE held SET used = used + $1 WHERE profile_id = $2 AND resource = $3 AND used + $4 <= $5`,
+			n, string(p), string(r), n, most)
+		if err != nil {
+			return fmt.Errorf("hold %s: %w", r, err)
+		}
+		if done == 1 {
+			return nil
+		}
+		used, err := s.held(ctx, p)
+		if err != nil {
+			return err
+		}
+		return fault.New(fault.LimitReached, "You have exceeded the maximum limit of %s (%d): the profile has %d. Delete some, or change the plan of its owner.",
+			r.Name(), most, used[r])
+	})
+}
+
+// Unhold counts n fewer, in the transaction that removes them. A profile that is gone holds nothing.
+func (s *Service) Unhold(ctx context.Context, p id.Profile, r plan.Resource, n int64) error {
+	return s.db.Tx(ctx, func(ctx context.Context) error {
+		done, err := s.db.Exec(ctx, `UPDATE held SET used = used - $1 WHERE profile_id = $2 AND resource = $3 AND used >= $4`,
+			n, string(p), string(r), n)
+		if err != nil {
+			return fmt.Errorf("let go of %d %s: %w", n, r, err)
+		}
+		if done == 1 || n == 0 {
+			return nil
+		}
+		if _, err := s.stored(ctx, p); err != nil {
+			return ifThere(err)
+		}
+		return fmt.Errorf("let go of %d %s: the profile holds fewer", n, r)
+	})
+}
+
+// ifThere is err unless it says that the profile is gone.
+func ifThere(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+func (s *Service) held(ctx context.Context, p id.Profile) (map[plan.Resource]int64, error) {
+	type row struct {
+		r    plan.Resource
+		used int64
+	}
+	rows, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (x row, err error) { return x, r.Scan(&x.r, &x.used) },
+		`SELECT resource, used FROM held WHERE profile_id = $1`, string(p))
+	if err != nil {
+		return nil, fmt.Errorf("read what is held: %w", err)
+	}
+	m := map[plan.Resource]int64{}
+	for _, r := range rows {
+		m[r.r] = r.used
+	}
+	return m, nil
+}

@@ -1,0 +1,35 @@
+// Package usage counts what each profile consumes and holds, and refuses what exceeds its limits.
+//
+// # Limits that are exact
+//
+// A flow (input, output, …) starts at zero with every cycle, a stock (data_records, …) counts what is there. Both
+// stand in the profile's counter row, beside what it is allowed. Take adds to them in the transaction that
+// stores what is paid for, by one statement that does nothing when the sum would not fit; TakeIngest does so for
+// every profile of a round at once. A request that does not fit is refused whole, with a message that begins
+// "You have exceeded the maximum limit" and names service, limit, use and when it starts again.
+//
+// Reads are charged before their answer is sent but write nothing themselves, so Spend works from a lease: units
+// taken from the counter in advance, at most a hundredth of what remains and five seconds of the recent rate.
+// The counter includes them from the start, which is why no limit is passed by a unit; what is not spent is given
+// back when a profile falls idle and when the node stops. A node that dies has spent what it held.
+//
+// Hold and Unhold do the same for things that are capped by the plan: devices, dashboards, …
+//
+// # Cycles
+//
+// A cycle is a calendar month from midnight of the first in the owner's time zone. The first statement that
+// meets a counter whose cycle is over turns it, in its own transaction: the row is locked, copied to
+// counter_history, its flows set to zero, its stocks carried on, its limits taken anew from the allocation.
+// Everything before is in the old cycle and everything after in the new one; nothing is lost or counted twice.
+//
+// # The ledger
+//
+// What happened is also written per quarter of an hour, for statistics and cost: flows as what was added, stocks
+// as the level that the quarter ended with. Verify checks that counters, ledger, leases and allocations agree.
+//
+// # Allocation
+//
+// The plan gives an account a pool of each service, which its profiles share: see allocation.go for the rules and
+// docs/decisions for why they live here. Those tables are global, since their sums cross profiles; the counter
+// row has a copy, written in the same transaction, so that the way of a point touches its own profile only.
+package usage

@@ -1,0 +1,330 @@
+package usage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"net/url"
+	"slices"
+
+	"paddock/internal/auth"
+	"paddock/internal/id"
+	"paddock/internal/kit/fault"
+	"paddock/internal/kit/web"
+	"paddock/internal/plan"
+	"paddock/internal/profile"
+)
+
+// Routes are the routes of this room.
+func (s *Service) Routes() []web.Route {
+	return []web.Route{
+		web.Handle("GET /profile/{id}", "A profile with its allocation and add-ons.", profile.OfPath, s.info),
+		web.Handle("GET /profile/{id}/summary", "What a profile may use, has used and holds.", profile.OfPath, s.summary),
+		web.Handle("POST /profile/{id}/services", "Set what a profile has of the account's services.", profile.OfPath, s.postServices, web.Tags("profile")),
+		web.Handle("GET /account/allocation", "What each profile has of the account's services.", auth.OfAccount, s.getAllocation),
+		web.Handle("POST /account/allocation", "Set what profiles have of the account's services: all rows or none.", auth.OfAccount, s.postAllocation, web.MaxBody(1<<20)),
+	}
+}
+
+type pathInput struct {
+	ID      string `path:"id"`
+	Request *web.Request
+}
+
+type infoResult struct {
+	Info       info               `json:"info"`
+	Allocation map[string]float64 `json:"allocation"`
+	Addons     addons             `json:"addons"`
+	Plan       string             `json:"account_plan"`
+}
+
+type info struct {
+	ID          id.Profile `json:"id"`
+	Account     id.Account `json:"account"`
+	Name        string     `json:"name"`
+	LogoURL     *string    `json:"logo_url"`
+	BannerURL   *string    `json:"banner_url"`
+	Region      string     `json:"region"`
+	RPM         rpm        `json:"rpm"`
+	Paused      bool       `json:"paused"`
+	PauseReason *string    `json:"pause_reason"`
+	CreatedAt   web.Time   `json:"created_at"`
+	UpdatedAt   web.Time   `json:"updated_at"`
+}
+
+type rpm struct {
+	Input  *int64 `json:"data_input"`
+	Output *int64 `json:"data_output"`
+}
+
+type addons struct {
+	CustomDNS    bool       `json:"custom_dns"`
+	Mobile       bool       `json:"mobile"`
+	ControlTower bool       `json:"control_tower"`
+	Profile      id.Profile `json:"profile"`
+	UpdatedAt    web.Time   `json:"updated_at"`
+}
+
+// region is what the client shows as the place of a profile; there is one, this server.
+const region = "local"
+
+func addonsOf(p profile.Profile) addons {
+	return addons{Profile: p.ID, UpdatedAt: web.Time(p.UpdatedAt)}
+}
+
+func (s *Service) info(ctx context.Context, who auth.Caller, in pathInput) (infoResult, error) {
+	p, err := s.profiles.Resolve(ctx, who, in.ID)
+	if err != nil {
+		return infoResult{}, err
+	}
+	a, err := s.Allocation(ctx, p.ID)
+	if err != nil {
+		return infoResult{}, err
+	}
+	pl, err := s.profiles.PlanOf(ctx, p.Account)
+	if err != nil {
+		return infoResult{}, err
+	}
+	out := infoResult{
+		Info: info{
+			ID: p.ID, Account: p.Account, Name: p.Name, LogoURL: profile.Absolute(in.Request.Public, p.LogoURL),
+			BannerURL: profile.Absolute(in.Request.Public, p.BannerURL), Region: region, Paused: p.Paused,
+			CreatedAt: web.Time(p.CreatedAt), UpdatedAt: web.Time(p.UpdatedAt),
+		},
+		Allocation: a.Amounts.WireMap(), Addons: addonsOf(p), Plan: pl.ReportAs,
+	}
+	if p.Paused {
+		out.Info.PauseReason = &p.PauseReason
+	}
+	return out, nil
+}
+
+type summaryInput struct {
+	ID         string `path:"id"`
+	OnlyAmount bool   `query:"onlyAmount" description:"count resources only"`
+	Request    *web.Request
+}
+
+type summaryResult struct {
+	Limit     map[string]float64 `json:"limit,omitempty"`
+	LimitUsed map[string]float64 `json:"limit_used,omitempty"`
+	Amount    map[string]int64   `json:"amount"`
+	Addons    *addons            `json:"addons,omitempty"`
+	Run       string             `json:"tago_run,omitempty"`
+}
+
+func (s *Service) summary(ctx context.Context, who auth.Caller, in summaryInput) (summaryResult, error) {
+	p, err := s.profiles.Resolve(ctx, who, in.ID)
+	if err != nil {
+		return summaryResult{}, err
+	}
+	held, err := s.Amounts(ctx, p.ID)
+	if err != nil {
+		return summaryResult{}, err
+	}
+	c, err := s.Used(ctx, p.ID)
+	if err != nil {
+		return summaryResult{}, err
+	}
+	out := summaryResult{Amount: map[string]int64{
+		"device": held[plan.Devices], "bucket": held[plan.Devices], "dashboard": held[plan.Dashboards], "dashboard_shared": 0,
+		"analysis": held[plan.Analyses], "action": held[plan.Actions], "am": held[plan.AccessPolicies],
+		"run_users": c.Used.Of(plan.RunUsers), "dictionary": held[plan.Dictionaries], "connectors": held[plan.Connectors],
+		"networks": held[plan.Networks], "tcore": held[plan.TagoCores], "tcore_cluster": held[plan.TagoCoreClusters],
+	}}
+	if in.OnlyAmount {
+		return out, nil
+	}
+	pl, err := s.profiles.PlanOf(ctx, p.Account)
+	if err != nil {
+		return summaryResult{}, err
+	}
+	out.Limit, out.LimitUsed = c.Allowed.WireMap(), c.Used.WireMap()
+	out.Limit["tcore"] = float64(pl.Cap(plan.TagoCores))
+	out.LimitUsed["tcore"] = float64(held[plan.TagoCores])
+	out.LimitUsed["tcore_cluster"] = float64(held[plan.TagoCoreClusters])
+	out.LimitUsed[string(plan.DashboardOutput)] = float64(c.Used.Of(plan.DashboardOutput))
+	a := addonsOf(p)
+	out.Addons, out.Run = &a, runHost(p.ID, in.Request.Public)
+	return out, nil
+}
+
+// runHost is the host of a profile's portal for end users: a name of its own below the server's, where the
+// server has a name.
+func runHost(p id.Profile, public string) string {
+	u, err := url.Parse(public)
+	if err != nil || u.Host == "" {
+		return string(p)
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return u.Host
+	}
+	return string(p) + "." + u.Host
+}
+
+// Amounts is how many of each capped resource a profile has.
+func (s *Service) Amounts(ctx context.Context, p id.Profile) (map[plan.Resource]int64, error) {
+	m, err := s.held(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	for r, f := range s.counts {
+		if m[r], err = f(ctx, p); err != nil {
+			return nil, fmt.Errorf("count %s: %w", r, err)
+		}
+	}
+	return m, nil
+}
+
+func (s *Service) getAllocation(ctx context.Context, who auth.Caller, _ struct{}) ([]map[string]any, error) {
+	as, err := s.Allocations(ctx, who.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	out := []map[string]any{}
+	for _, a := range as {
+		row := map[string]any{"profile": a.Profile, "updated_at": web.Time(a.UpdatedAt)}
+		for k, v := range a.Amounts.WireMap() {
+			row[k] = v
+		}
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+const allocationUpdated = "Profile resource allocation Successfully Updated"
+
+type bodyInput struct {
+	Body json.RawMessage `body:"json"`
+}
+
+func (s *Service) postAllocation(ctx context.Context, who auth.Caller, in bodyInput) (string, error) {
+	changes, err := decodeAllocation(in.Body)
+	if err != nil {
+		return "", err
+	}
+	if err := s.Post(ctx, who, who.AccountID, changes); err != nil {
+		return "", err
+	}
+	return allocationUpdated, nil
+}
+
+type servicesInput struct {
+	ID   string          `path:"id"`
+	Body json.RawMessage `body:"json"`
+}
+
+func (s *Service) postServices(ctx context.Context, who auth.Caller, in servicesInput) (string, error) {
+	p, err := s.profiles.Owned(ctx, who, in.ID)
+	if err != nil {
+		return "", err
+	}
+	// What belongs to the account takes the reach of the account, even for a profile's own part of it.
+	if who.Kind == auth.Profile && who.Reach != auth.ReachAccount {
+		return "", auth.Denied()
+	}
+	amounts, err := decodeServices(in.Body)
+	if err != nil {
+		return "", err
+	}
+	if err := s.Post(ctx, who, p.Account, []change{{profile: p.ID, amounts: amounts}}); err != nil {
+		return "", err
+	}
+	return allocationUpdated, nil
+}
+
+// decodeAllocation reads the rows an owner posts. It returns Invalid faults that name the row.
+func decodeAllocation(body []byte) ([]change, error) {
+	var rows []map[string]json.RawMessage
+	if len(body) == 0 {
+		return nil, fault.Field("body", "must be a list of allocations")
+	}
+	if err := web.DecodeJSON(body, &rows); err != nil {
+		return nil, err
+	}
+	if rows == nil {
+		return nil, fault.Field("body", "must be a list of allocations")
+	}
+	seen := map[id.Profile]bool{}
+	out := make([]change, 0, len(rows))
+	for i, row := range rows {
+		c := change{row: fmt.Sprintf("[%d]", i), amounts: map[plan.Service]int64{}}
+		if err := json.Unmarshal(row["profile"], &c.profile); err != nil || !id.Valid(string(c.profile)) {
+			return nil, fault.Field(c.row+".profile", "must be the id of a profile")
+		}
+		if seen[c.profile] {
+			return nil, fault.Field(c.row+".profile", "is there twice")
+		}
+		seen[c.profile] = true
+		for _, key := range slices.Sorted(maps.Keys(row)) {
+			if key == "profile" || key == "updated_at" { // as GET gives them
+				continue
+			}
+			svc, n, err := amount(c.row+".", key, row[key])
+			if err != nil {
+				return nil, err
+			}
+			c.amounts[svc] = n
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// decodeServices reads the services of one profile: a number each, or an object with the number as limit.
+func decodeServices(body []byte) (map[plan.Service]int64, error) {
+	var row map[string]json.RawMessage
+	if len(body) == 0 {
+		return nil, fault.Field("body", "must be an object of services")
+	}
+	if err := web.DecodeJSON(body, &row); err != nil {
+		return nil, err
+	}
+	if row == nil {
+		return nil, fault.Field("body", "must be an object of services")
+	}
+	out := map[plan.Service]int64{}
+	for _, key := range slices.Sorted(maps.Keys(row)) {
+		value, name := row[key], key
+		var nested map[string]json.RawMessage
+		if json.Unmarshal(value, &nested) == nil && nested != nil {
+			limit, ok := nested["limit"]
+			if !ok || len(nested) > 1 {
+				return nil, fault.Field(key, "must be a number or an object with the member limit only")
+			}
+			value, name = limit, key
+		}
+		svc, n, err := amount("", name, value)
+		if err != nil {
+			return nil, err
+		}
+		out[svc] = n
+	}
+	return out, nil
+}
+
+// amount reads the amount of one service in the unit of the wire.
+func amount(prefix, key string, value json.RawMessage) (plan.Service, int64, error) {
+	svc := plan.Service(key)
+	field := prefix + key
+	if !slices.Contains(plan.Services, svc) {
+		if len(field) > 60 {
+			field = prefix + "…"
+		}
+		return "", 0, fault.Field(field, "is not a service that profiles share")
+	}
+	var v *float64
+	if err := json.Unmarshal(value, &v); err != nil || v == nil {
+		return "", 0, fault.Field(field, "must be a number")
+	}
+	n, ok := plan.FromWire(svc, *v)
+	switch {
+	case *v < 0:
+		return "", 0, fault.Field(field, "must not be negative")
+	case !ok:
+		return "", 0, fault.Field(field, "must be a whole number")
+	}
+	return svc, n, nil
+}

@@ -1,0 +1,72 @@
+package usage
+
+import (
+	"context"
+	"crypto/rand"
+	"embed"
+	"sync"
+	"time"
+
+	"paddock/internal/account"
+	"paddock/internal/audit"
+	"paddock/internal/id"
+	"paddock/internal/kit/clock"
+	"paddock/internal/kit/sqldb"
+	"paddock/internal/plan"
+	"paddock/internal/profile"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this room.
+func Migrations() sqldb.Source { return sqldb.Source{Room: "usage", FS: migrations} }
+
+// Service counts. Make it with New, which joins it to the life of profiles.
+type Service struct {
+	db       *sqldb.DB
+	profiles *profile.Service
+	accounts *account.Service
+	audit    *audit.Log
+	clock    clock.Clock
+	node     string // names this process in the lease table; a new one at every start
+
+	terms  *sqldb.Cache[terms] // what a lease depends on
+	mu     sync.Mutex
+	leases map[leaseKey]*lease
+
+	counts map[plan.Resource]CountFunc
+}
+
+// CountFunc counts what a profile has of a resource.
+type CountFunc func(ctx context.Context, p id.Profile) (int64, error)
+
+const cacheKind = "usage"
+
+// New makes the service and registers its hooks with profiles, so that no profile exists without counters.
+func New(db *sqldb.DB, profiles *profile.Service, accounts *account.Service, log *audit.Log, clk clock.Clock) *Service {
+	s := &Service{
+		db: db, profiles: profiles, accounts: accounts, audit: log, clock: clk, node: rand.Text(),
+		leases: map[leaseKey]*lease{}, counts: map[plan.Resource]CountFunc{},
+	}
+	s.terms = sqldb.NewCache(db, cacheKind, 20_000, s.loadTerms)
+	profiles.OnCreate(s.profileCreated)
+	profiles.OnDelete(s.profileDeleted)
+	return s
+}
+
+// Count lets a room count a resource itself, for the summary and for Verify. Without it the number is what the
+// room holds; see Hold. Call it before the server starts.
+func (s *Service) Count(r plan.Resource, f CountFunc) { s.counts[r] = f }
+
+// CheckActive returns Forbidden with the reason for a profile that is paused, and not_found for one that is gone.
+func (s *Service) CheckActive(ctx context.Context, p id.Profile) error {
+	return s.profiles.CheckActive(ctx, p)
+}
+
+func (s *Service) now() int64 { return clock.Millis(s.clock.Now()) }
+
+const quarter = int64(15 * time.Minute / time.Millisecond)
+
+// quarterOf is the start of the quarter of an hour that ms lies in.
+func quarterOf(ms int64) int64 { return ms - ((ms%quarter)+quarter)%quarter }

@@ -37,7 +37,7 @@ need_node() {
 # need_gcc: the race detector links with cgo.
 need_gcc() { command -v gcc >/dev/null || install gcc libc6-dev; }
 
-# need_wrk: only the benchmarks use it.
+# need_wrk: the benchmarks send with it.
 need_wrk() { command -v wrk >/dev/null || install wrk; }
 
 # need_chromium sets CHROMIUM to a browser.

@@ -108,6 +108,7 @@ stage_lint() {
 
 stage_go() {
   need_gcc
+  need_wrk # bench tests what it sends
   with_tally
   with_postgres
   # shellcheck disable=SC2046

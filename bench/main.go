@@ -1,0 +1,282 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"paddock/e2e/server"
+)
+
+// options are the flags of a run.
+type options struct {
+	paddock, empty, catalogue, out string
+	rounds, devices, profiles      int
+	load                           load
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.paddock, "paddock", "bin/paddock", "the `binary` to measure")
+	flag.StringVar(&o.empty, "empty", "", "the bare server's `binary` (bench/empty)")
+	flag.StringVar(&o.catalogue, "catalogue", "bench/catalogue.yaml", "the plans to run with")
+	flag.StringVar(&o.out, "out", "", "the `page` to write; none when empty")
+	flag.IntVar(&o.rounds, "rounds", 3, "how often everything is measured")
+	flag.IntVar(&o.devices, "devices", 64, "devices of the single profile")
+	flag.IntVar(&o.profiles, "profiles", 10000, "profiles of the crowd")
+	flag.IntVar(&o.load.threads, "threads", 2, "threads of wrk")
+	flag.IntVar(&o.load.connections, "connections", 64, "connections of wrk")
+	flag.DurationVar(&o.load.duration, "duration", 8*time.Second, "length of one measurement")
+	flag.Parse()
+	figures, err := measure(o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	fmt.Print(table(figures))
+	if o.out != "" {
+		if err := os.WriteFile(o.out, []byte(page(o, figures)), 0o644); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+	}
+	for _, f := range figures {
+		if !f.met() {
+			fmt.Fprintln(os.Stderr, "bench: a target was missed")
+			os.Exit(1)
+		}
+	}
+}
+
+// measure does everything, in a temporary folder.
+func measure(o options) ([]figure, error) {
+	dir, err := os.MkdirTemp("", "paddock-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+
+	figures, err := still(o, dir)
+	if err != nil {
+		return nil, err
+	}
+	moving, err := underLoad(o, dir)
+	return append(figures, moving...), err
+}
+
+// newHome makes an installation with the benchmark's catalogue.
+func newHome(o options, dir string) (*server.Home, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	binary, err := filepath.Abs(o.paddock)
+	if err != nil {
+		return nil, err
+	}
+	catalogue, err := filepath.Abs(o.catalogue)
+	if err != nil {
+		return nil, err
+	}
+	home, err := server.NewHome(binary, dir, "")
+	if err != nil {
+		return nil, err
+	}
+	home.Env = append(home.Env, "PADDOCK_CATALOGUE="+catalogue)
+	return home, nil
+}
+
+// still measures what needs no load: size, time to start, memory at rest.
+func still(o options, dir string) ([]figure, error) {
+	info, err := os.Stat(o.paddock)
+	if err != nil {
+		return nil, err
+	}
+	var first, again, idle []float64
+	for n := range 5 {
+		home, err := newHome(o, filepath.Join(dir, "still"+strconv.Itoa(n)))
+		if err != nil {
+			return nil, err
+		}
+		for _, times := range []*[]float64{&first, &again} {
+			s, err := home.Serve()
+			if err != nil {
+				return nil, err
+			}
+			*times = append(*times, float64(s.Started.Milliseconds()))
+			if times == &again {
+				time.Sleep(3 * time.Second)
+				rss, err := resident(s.PID())
+				if err != nil {
+					s.Kill()
+					return nil, err
+				}
+				idle = append(idle, rss)
+			}
+			if err := s.Stop(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return []figure{
+		{name: "size of the binary", unit: "MB", values: []float64{float64(info.Size()) / 1e6}, most: 40},
+		{name: "start of an empty server", unit: "ms", values: again, most: 300},
+		{name: "first start ever, which makes the database and the key", unit: "ms", values: first},
+		{name: "memory of an idle server, after 3 s", unit: "MB", values: idle, most: 60},
+	}, nil
+}
+
+// underLoad measures the rates: in each round every kind of traffic once, the bare server beside it.
+func underLoad(o options, dir string) ([]figure, error) {
+	home, err := newHome(o, filepath.Join(dir, "load"))
+	if err != nil {
+		return nil, err
+	}
+	s, err := home.Serve()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { s.Kill() }()
+	began := time.Now()
+	tokens, err := seed(home, s, dir, o.devices, o.profiles)
+	if err != nil {
+		return nil, fmt.Errorf("make the profiles: %w", err)
+	}
+	fmt.Printf("made 1 profile with %d devices and %d profiles with one each in %.0f s\n", o.devices, o.profiles, time.Since(began).Seconds())
+	bare, stop, err := bareServer(o.empty)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+
+	restart := func() error {
+		if err := s.Stop(); err != nil {
+			return err
+		}
+		s, err = home.Serve()
+		return err
+	}
+	run := func(url string, t traffic, tokens string) (float64, error) {
+		r, err := o.load.run(dir, url, t, tokens)
+		fmt.Printf("  %-22s %9.0f requests/s   p99 %s\n", t.name, r.rate, r.p99)
+		return r.rate, err
+	}
+	var (
+		bareSingle, bareBatch, bareRead         []float64
+		single, batch, read, one, crowd         []float64
+		ratioSingle, ratioBatch, ratioRead, rel []float64
+	)
+	warm := load{o.load.threads, o.load.connections, time.Second}
+	for round := range o.rounds {
+		fmt.Printf("round %d of %d\n", round+1, o.rounds)
+		if _, err := warm.run(dir, s.URL, singles, tokens.one); err != nil {
+			return nil, err
+		}
+		for _, m := range []struct {
+			traffic           traffic
+			bare, real, ratio *[]float64
+		}{
+			{singles, &bareSingle, &single, &ratioSingle},
+			{batches, &bareBatch, &batch, &ratioBatch},
+			{reads, &bareRead, &read, &ratioRead},
+		} {
+			b, err := run(bare, m.traffic, tokens.one)
+			if err != nil {
+				return nil, err
+			}
+			r, err := run(s.URL, m.traffic, tokens.one)
+			if err != nil {
+				return nil, err
+			}
+			*m.bare = append(*m.bare, b)
+			*m.real = append(*m.real, r*float64(max(1, m.traffic.points)))
+			*m.ratio = append(*m.ratio, r/b)
+		}
+		// The same single points, once to one profile and once to the crowd, each time after a restart: no
+		// cache knows a token, a device or a limit.
+		var rates [2]float64
+		for i, list := range []string{tokens.one, tokens.crowd} {
+			if err := restart(); err != nil {
+				return nil, err
+			}
+			if rates[i], err = run(s.URL, singles, list); err != nil {
+				return nil, err
+			}
+		}
+		one, crowd, rel = append(one, rates[0]), append(crowd, rates[1]), append(rel, rates[0]/rates[1])
+	}
+	if out, err := home.Run("", "verify"); err != nil {
+		return nil, fmt.Errorf("after the load: %w\n%s", err, out)
+	}
+	many := strconv.Itoa(o.profiles)
+	return []figure{
+		{name: "acknowledged single points", unit: "requests/s", values: single},
+		{name: "bare server, the same requests", unit: "requests/s", values: bareSingle},
+		{name: "single points ÷ bare server", values: ratioSingle, least: 0.25},
+		{name: "points in bodies of 100", unit: "points/s", values: batch},
+		{name: "bare server, bodies of 100 points", unit: "requests/s", values: bareBatch},
+		{name: "bodies of 100 ÷ bare server", values: ratioBatch},
+		{name: "reads of the last value", unit: "requests/s", values: read},
+		{name: "bare server, the same reads", unit: "requests/s", values: bareRead},
+		{name: "reads ÷ bare server", values: ratioRead},
+		{name: "single points to one profile, caches cold", unit: "requests/s", values: one},
+		{name: "single points to " + many + " profiles, caches cold", unit: "requests/s", values: crowd},
+		{name: "cost of a point, " + many + " profiles ÷ one", values: rel, most: 1.2},
+	}, nil
+}
+
+// bareServer starts the server to compare with, in a process of its own.
+func bareServer(binary string) (url string, stop func(), err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	addr := l.Addr().String()
+	l.Close()
+	cmd := exec.Command(binary, addr)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return "", nil, err
+	}
+	stop = func() { cmd.Process.Kill(); cmd.Wait() }
+	for range 100 {
+		if answer, err := http.Get("http://" + addr); err == nil {
+			io.Copy(io.Discard, answer.Body)
+			answer.Body.Close()
+			return "http://" + addr, stop, nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	stop()
+	return "", nil, errors.New("the bare server did not start")
+}
+
+// resident is the memory of a process in megabytes, as the kernel counts it.
+func resident(pid int) (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == "VmRSS:" {
+			kB, err := strconv.ParseFloat(f[1], 64)
+			return kB * 1024 / 1e6, err
+		}
+	}
+	return 0, errors.New("the kernel says nothing of VmRSS")
+}
+
+// median of the rounds; the smaller of the two middles when their number is even.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[(len(sorted)-1)/2]
+}

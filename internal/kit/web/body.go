@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"errors"
 	"io"
 	"mime"
@@ -33,7 +32,7 @@ var (
 	errSlow   = fault.New(fault.Timeout, "The request body came too slowly")
 	errMemory = fault.New(fault.Unavailable, "The server is handling too many large requests").After(time.Second)
 	errBroken = fault.Field("body", "is not correctly transmitted")
-	errGone   = context.Canceled
+	errGone   = errors.New("web: the client went away")
 )
 
 // rateReader reads a body and fails with a timeout once it has come slower than minRate.
@@ -94,19 +93,17 @@ func (x *exchange) readBody(limit int64) error {
 			if want := x.r.ContentLength + 1; want > int64(cap(b)) && want < int64(grown) {
 				grown = int(want)
 			}
-			if !x.reserve(int64(grown)) {
-				rr.done()
-				return errMemory
-			}
 			nb := make([]byte, len(b), grown)
 			copy(nb, b)
 			b = nb
-		} else if x.reserved == 0 && !x.reserve(int64(cap(b))) {
-			rr.done()
-			return errMemory
 		}
 		n, err := rr.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
+		if !x.reserve(int64(len(b))) {
+			rr.done()
+			x.discard()
+			return errMemory
+		}
 		if int64(len(b)) > limit {
 			rr.done()
 			x.discard()

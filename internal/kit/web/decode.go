@@ -95,7 +95,8 @@ func (p *plan) walk(t reflect.Type, prefix []int) error {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		index := append(append([]int(nil), prefix...), i)
-		if !f.IsExported() {
+		embedded := f.Anonymous && f.Type.Kind() == reflect.Struct
+		if !f.IsExported() && !embedded {
 			return fmt.Errorf("field %s must be exported", f.Name)
 		}
 		switch {
@@ -130,7 +131,7 @@ func (p *plan) walk(t reflect.Type, prefix []int) error {
 			}
 		case isJSONMember(f):
 			p.members++
-		case f.Anonymous && f.Type.Kind() == reflect.Struct:
+		case embedded:
 			if err := p.walk(f.Type, index); err != nil {
 				return err
 			}
@@ -159,6 +160,7 @@ func shadow(t reflect.Type) reflect.Type {
 		case isJSONMember(f):
 			s.Tag = f.Tag
 		case f.Anonymous && f.Type.Kind() == reflect.Struct && f.Type != listType:
+			s.Name = "Embedded" + strconv.Itoa(i) // exported, whatever the type is
 			s.Type = shadow(f.Type)
 			s.Tag = `json:",embed"`
 		}

@@ -147,12 +147,13 @@ func (x *exchange) avoidLoneError(at int) error {
 
 // fail writes an error.
 func (x *exchange) fail(err error) {
-	if x.r.Context().Err() != nil && (errors.Is(err, context.Canceled) || fault.Of(err).Status() >= 500) || errors.Is(err, errGone) && !x.hasFault(err) {
-		x.status, x.cause = statusClientGone, err
-		x.w.Header().Set("Connection", "close")
+	f := fault.Of(err)
+	gone := x.r.Context().Err() != nil && (errors.Is(err, context.Canceled) || f.Status() >= 500)
+	if gone || errors.Is(err, errGone) {
+		// Without abort net/http would send an empty 200 to whoever still listens.
+		x.status, x.cause, x.abort = statusClientGone, err, true
 		return
 	}
-	f := fault.Of(err)
 	if f.Status() >= 500 {
 		x.cause = err
 	}
@@ -188,11 +189,6 @@ func (x *exchange) fail(err error) {
 	x.send(f.Status())
 }
 
-func (x *exchange) hasFault(err error) bool {
-	var f *fault.Error
-	return errors.As(err, &f)
-}
-
 // send writes the envelope in x.out.
 func (x *exchange) send(status int) {
 	h := x.w.Header()
@@ -207,11 +203,11 @@ func (x *exchange) send(status int) {
 	}
 }
 
-// begin sends the head of the answer. A large answer gets time to be taken slowly: whoever reads slower
-// than ten times minRate loses the connection.
+// begin sends the head of the answer. A large answer gets time to be taken slowly, down to ten times minRate,
+// and one that comes late because its body did gets its time from now.
 func (x *exchange) begin(status int, size int64) {
 	x.status, x.bytes, x.wrote = status, size, true
-	if size > 64<<10 {
+	if size > 64<<10 || time.Since(x.start) > writeTimeout/4 {
 		_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(writeTimeout + time.Duration(size/(10*minRate))*time.Second))
 	}
 	x.w.WriteHeader(status)
@@ -247,9 +243,25 @@ func (x *exchange) raw(o Raw) {
 	if x.r.Method == http.MethodHead {
 		return
 	}
-	n, err := io.Copy(x.w, o.From)
-	x.bytes = n
-	if err != nil && x.r.Context().Err() == nil {
+	rc := http.NewResponseController(x.w)
+	buf := make([]byte, 32<<10)
+	var err error
+	for err == nil {
+		var n int
+		n, err = o.From.Read(buf)
+		if n > 0 {
+			_ = rc.SetWriteDeadline(time.Now().Add(30 * time.Second))
+			if _, werr := x.w.Write(buf[:n]); werr != nil {
+				err = errGone
+			}
+			x.bytes += int64(n)
+		}
+	}
+	if err == errGone {
+		x.status = statusClientGone
+		return
+	}
+	if err != io.EOF && x.r.Context().Err() == nil {
 		// The head is gone: ending the connection is the only way left to say that this is not all.
 		x.cause = err
 		x.abort = true

@@ -72,7 +72,7 @@ type entry struct {
 type mount struct {
 	prefix  string
 	handler http.Handler
-	metrics *routeMetrics
+	entry   *entry // for its metrics
 }
 
 // Outcome is what became of a request, told to observers after the answer is sent.
@@ -164,7 +164,7 @@ func (s *Server) Handler() http.Handler { return s }
 // logged and counted under prefix/*.
 func (s *Server) Mount(prefix string, h http.Handler) {
 	prefix = strings.TrimSuffix(prefix, "/")
-	s.mounts = append(s.mounts, mount{prefix, h, s.metrics.route("", prefix+"/*")})
+	s.mounts = append(s.mounts, mount{prefix, h, &entry{metrics: s.metrics.route("", prefix+"/*")}})
 }
 
 // Observe calls fn after every request that matched a route. fn must be quick and must not keep Body.
@@ -488,7 +488,7 @@ func (x *exchange) options(path string) {
 // mounted passes the request to a handler that is not a route.
 func (x *exchange) mounted(m *mount) {
 	x.baseHeaders(false)
-	x.entry = &entry{metrics: m.metrics}
+	x.entry = m.entry
 	x.pattern = m.prefix + "/*"
 	w := &statusWriter{ResponseWriter: x.w, x: x}
 	m.handler.ServeHTTP(w, x.r)

@@ -65,13 +65,26 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	if u, err := strconv.Unquote(s); err == nil && s[0] == '"' {
 		s = u
 	}
-	v, dateOnly, ok := absolute(s, time.UTC)
-	_ = dateOnly
+	v, _, ok := absolute(s, time.UTC)
 	if !ok {
-		return fault.New(fault.Invalid, "must be an ISO date such as 2026-01-31T10:00:00.000Z")
+		return badISO()
 	}
 	*t = Time(v)
 	return nil
+}
+
+// UnmarshalText is UnmarshalJSON for parameters.
+func (t *Time) UnmarshalText(b []byte) error {
+	v, _, ok := absolute(string(b), time.UTC)
+	if !ok {
+		return badISO()
+	}
+	*t = Time(v)
+	return nil
+}
+
+func badISO() error {
+	return fault.New(fault.Invalid, "must be an ISO date such as 2026-01-31T10:00:00.000Z")
 }
 
 // badTime is the reason of every refused time; callers name the field.

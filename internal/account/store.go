@@ -134,7 +134,7 @@ func (s *Service) setHash(ctx context.Context, a id.Account, hash string, now ti
 
 // count is how many accounts there are, up to most.
 func (s *Service) count(ctx context.Context, most int64) (int64, error) {
-	n, _, err := sqldb.One(ctx, s.db, sqldb.Value[int64], "SELECT COUNT(*) FROM (SELECT id FROM account LIMIT $1) AS some", most)
+	n, _, err := sqldb.One(ctx, s.db, sqldb.Value[int64], "SELECT COUNT(*) FROM (SELECT id FROM account LIMIT $1) AS few", most)
 	if err != nil {
 		return 0, fmt.Errorf("count accounts: %w", err)
 	}

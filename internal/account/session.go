@@ -234,3 +234,14 @@ func (s *Service) dropSessions(ctx context.Context, hashes []string) error {
 	}
 	return nil
 }
+
+func (s *Service) sessionByID(ctx context.Context, a id.Account, session id.Session) (Session, error) {
+	l, ok, err := sqldb.One(ctx, s.db, scanLive, liveColumns+" WHERE s.account_id = $1 AND s.id = $2", string(a), string(session))
+	if err != nil {
+		return Session{}, fmt.Errorf("read a session: %w", err)
+	}
+	if !ok {
+		return Session{}, fault.New(fault.NotFound, "Session Not Found")
+	}
+	return l.Session, nil
+}

@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -77,6 +78,7 @@ type Filter struct {
 type Log struct {
 	db    *sqldb.DB
 	clock clock.Clock
+	next  atomic.Uint32 // orders entries of one millisecond
 }
 
 // New makes the log.
@@ -96,7 +98,7 @@ func (l *Log) Write(ctx context.Context, who auth.Caller, e Event) error {
 	if who.Kind == auth.Device {
 		actor = ""
 	}
-	args := []any{newID(l.clock.Now()), clock.Millis(l.clock.Now()), string(actor), string(who.Kind), string(who.TokenID), clean(who.TokenName),
+	args := []any{l.newID(), clock.Millis(l.clock.Now()), string(actor), string(who.Kind), string(who.TokenID), clean(who.TokenName),
 		clean(who.Addr), e.Resource, clean(e.ResourceID), clean(e.Message), before, after}
 	if e.Profile != "" {
 		const q = `INSERT INTO audit_entry (profile_id, id, at, who, kind, token_id, token_name, addr, resource, resource_id, message, before_json, after_json)
@@ -117,9 +119,10 @@ func (l *Log) Write(ctx context.Context, who auth.Caller, e Event) error {
 	return nil
 }
 
-// newID begins with the millisecond, so that entries sort by time.
-func newID(t time.Time) string {
-	return fmt.Sprintf("%012x%s", clock.Millis(t), strings.ToLower(rand.Text()[:12]))
+// newID begins with the millisecond and a running number, so that entries of one process sort as they were
+// written. The rest makes it unique.
+func (l *Log) newID() string {
+	return fmt.Sprintf("%012x%08x%s", clock.Millis(l.clock.Now()), l.next.Add(1), strings.ToLower(rand.Text()[:8]))
 }
 
 func bounded(v any) (string, error) {

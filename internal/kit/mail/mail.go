@@ -24,6 +24,7 @@ import (
 	netmail "net/mail"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -96,6 +97,7 @@ type Mailer struct {
 	log    *slog.Logger
 	server *server // nil without SMTP
 	wake   chan struct{}
+	next   atomic.Uint32 // orders messages of one millisecond
 
 	mu     sync.Mutex
 	cancel context.CancelFunc
@@ -178,7 +180,7 @@ func (m *Mailer) Send(ctx context.Context, msg Message) error {
 	now := m.clock.Now()
 	const q = `INSERT INTO mail_outbox (id, recipient, subject, body_text, body_html, refused, attempts, next_at, last_error, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
-	_, err := m.db.Exec(ctx, q, strings.ToLower(rand.Text()), msg.To, headerText(msg.Subject, maxSubject), bodyText(msg.Text), bodyText(msg.HTML),
+	_, err := m.db.Exec(ctx, q, fmt.Sprintf("%012x%08x%s", clock.Millis(now), m.next.Add(1), strings.ToLower(rand.Text()[:12])), msg.To, headerText(msg.Subject, maxSubject), bodyText(msg.Text), bodyText(msg.HTML),
 		false, int64(0), clock.Millis(now), "", clock.Millis(now), clock.Millis(now.Add(life)))
 	if err != nil {
 		return fmt.Errorf("queue a mail: %w", err)

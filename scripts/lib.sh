@@ -59,7 +59,7 @@ need_chromium() {
 npm_ci() {
   local mark="$1/node_modules/.locked"
   if ! cmp -s "$1/package-lock.json" "$mark"; then
-    (cd "$1" && npm ci --silent --no-audit --no-fund) || return 1
+    (cd "$1" && npm ci --no-audit --no-fund --loglevel=error >/dev/null) || return 1
     cp "$1/package-lock.json" "$mark"
   fi
 }

@@ -60,6 +60,13 @@ func (s *Service) View(ctx context.Context, p id.Profile, d id.Device) (View, er
 	return s.views.Get(ctx, viewKey(p, d))
 }
 
+// Present reports whether a device is there and, inside a transaction, makes sure that it stays until the
+// transaction ends: a deletion waits for it. It is for rooms that store the first thing below a device.
+func (s *Service) Present(ctx context.Context, p id.Profile, d id.Device) (bool, error) {
+	n, err := s.db.Exec(ctx, `UPDATE device SET updated_at = updated_at WHERE profile_id = $1 AND id = $2`, p, d)
+	return n == 1, err
+}
+
 var errInactive = fault.New(fault.Forbidden, "Device not found or inactive")
 
 // Ingest is View for a device that must be switched on. It returns forbidden "Device not found or inactive"

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -154,11 +155,16 @@ func (s *Service) Authenticate(ctx context.Context, presented, addr string) (aut
 	return c, nil
 }
 
-// alive is the ceiling: the profile is there, and whoever made a profile token may still act in it.
+// alive is the ceiling: the profile is there, and whoever made a profile token is not blocked and may still
+// act in it.
 func (s *Service) alive(ctx context.Context, t Token) (owner id.Account, err error) {
 	if t.Kind == auth.Profile {
 		owner, ok, err := s.profiles.Access(ctx, t.CreatedBy, t.Profile)
-		if err == nil && !ok {
+		if err != nil || !ok {
+			return "", cmp.Or(err, auth.Denied())
+		}
+		a, err := s.accounts.Get(ctx, t.CreatedBy)
+		if fault.Is(err, fault.NotFound) || err == nil && a.Blocked {
 			err = auth.Denied()
 		}
 		return owner, err
@@ -177,7 +183,7 @@ func (s *Service) access(ctx context.Context, a id.Account, p id.Profile) (profi
 		return profile.Profile{}, err
 	}
 	if !ok {
-		return profile.Profile{}, fault.New(fault.NotFound, "Profile Not Found")
+		return profile.Profile{}, profile.NotFound
 	}
 	return s.profiles.Get(ctx, p)
 }

@@ -154,7 +154,7 @@ stage_browser() {
   with_postgres
   with_binary
   npm_ci e2e/browser || die "npm ci in e2e/browser failed"
-  (cd e2e/browser && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npx playwright test --reporter=list) 2>&1 | tee "$work/browser"
+  (cd e2e/browser && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 ./node_modules/.bin/playwright test --reporter=list) 2>&1 | tee "$work/browser"
   summed "$work/browser" '^ *([0-9]+) passed.*' '^ *([0-9]+) failed.*'
 }
 

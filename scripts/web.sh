@@ -7,7 +7,7 @@ need_node
 npm_ci "$root/web" || die "npm ci in web failed"
 cd "$root/web"
 case "${1:-}" in
-  build) npx vite build --logLevel warn ;;
-  check) npm run --silent lint ;;
+  build) ./node_modules/.bin/vite build --logLevel warn ;;
+  check) npm run --silent --loglevel=error lint ;;
   *) die "usage: scripts/web.sh build|check" ;;
 esac

@@ -8,6 +8,7 @@
 //	ready ADDRESS                   waits until the server there is ready
 //	call METHOD URL [TOKEN [FILE]]  sends a request, the file as its JSON body; prints status and body
 //	get NAME EXPRESSION             sets $NAME to what the expression's group finds in the last output
+//	sleep                           waits until other nodes and processes have heard of a change (a second)
 package cli
 
 import (
@@ -80,7 +81,7 @@ func run(t *testing.T, dir string, setup func(*testscript.Env) error) {
 				return setup(env)
 			},
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
-				"port": port, "ready": ready, "call": call, "get": get,
+				"port": port, "ready": ready, "call": call, "get": get, "sleep": sleep,
 			},
 		})
 	})
@@ -147,3 +148,6 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Setenv(args[0], found[1])
 }
+
+// sleep waits as long as a change may take to be known everywhere.
+func sleep(*testscript.TestScript, bool, []string) { time.Sleep(time.Second) }

@@ -804,6 +804,31 @@ func TestUpdate(t *testing.T) {
 				t.Errorf("%v, %+v", err, list)
 			}
 		})
+		t.Run("an edit does not write back what an operator replaced meanwhile", func(t *testing.T) {
+			var wg sync.WaitGroup
+			for i := range 10 {
+				wg.Go(func() {
+					if _, err := r.Update(ctx, who, account.Update{Language: str("en")}); err != nil {
+						t.Error(err)
+					}
+				})
+				wg.Go(func() {
+					var err error
+					if i%2 == 0 {
+						_, err = r.SetPlan(ctx, system, ada.Email, "starter")
+					} else {
+						_, err = r.SetOperator(ctx, system, ada.Email, true)
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			if a, err := r.Get(ctx, ada.ID); err != nil || a.Plan != "starter" {
+				t.Errorf("%+v, %v", a, err)
+			}
+		})
 		t.Run("bad values name their field and change nothing", func(t *testing.T) {
 			before, err := r.Get(ctx, ada.ID)
 			must(t, err)

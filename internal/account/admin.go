@@ -30,6 +30,13 @@ func (s *Service) edit(ctx context.Context, who auth.Caller, email string, chang
 		if a, err = s.ByEmail(ctx, email); err != nil {
 			return err
 		}
+		var ok bool
+		if a, ok, err = s.hold(ctx, a.ID); err != nil {
+			return err
+		}
+		if !ok { // deleted meanwhile
+			return notFound
+		}
 		before := view(a)
 		message, err := change(ctx, &a)
 		if err != nil || message == "" {

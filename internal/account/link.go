@@ -122,7 +122,7 @@ func (s *Service) Confirm(ctx context.Context, who auth.Caller, token string) er
 		if err != nil {
 			return err
 		}
-		a, ok, err := s.byID(ctx, l.account)
+		a, ok, err := s.hold(ctx, l.account)
 		if err != nil {
 			return err
 		}
@@ -231,7 +231,7 @@ func (s *Service) ResetPassword(ctx context.Context, who auth.Caller, token, pas
 		if err != nil {
 			return err
 		}
-		a, ok, err := s.byID(ctx, l.account)
+		a, ok, err := s.hold(ctx, l.account)
 		if err != nil {
 			return err
 		}
@@ -350,7 +350,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, who auth.Caller, token strin
 		if err != nil {
 			return err
 		}
-		a, ok, err := s.byID(ctx, l.account)
+		a, ok, err := s.hold(ctx, l.account)
 		if err != nil {
 			return err
 		}
@@ -468,7 +468,7 @@ func (s *Service) Tidy(ctx context.Context) error {
 
 func (s *Service) removeUnconfirmed(ctx context.Context, account id.Account) error {
 	return s.db.Tx(ctx, func(ctx context.Context) error {
-		a, ok, err := s.byID(ctx, account)
+		a, ok, err := s.hold(ctx, account)
 		if err != nil || !ok || a.Active { // confirmed at the last moment
 			return err
 		}

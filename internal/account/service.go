@@ -494,7 +494,7 @@ func (s *Service) Update(ctx context.Context, who auth.Caller, u Update) (Accoun
 	err := s.db.Tx(ctx, func(ctx context.Context) error {
 		var ok bool
 		var err error
-		if a, ok, err = s.byID(ctx, who.AccountID); err != nil {
+		if a, ok, err = s.hold(ctx, who.AccountID); err != nil {
 			return err
 		}
 		if !ok {
@@ -583,7 +583,7 @@ func (s *Service) Delete(ctx context.Context, who auth.Caller, password string) 
 
 // remove deletes an account inside a transaction. The audit log keeps its id only.
 func (s *Service) remove(ctx context.Context, who auth.Caller, account id.Account, tell bool) error {
-	a, ok, err := s.byID(ctx, account)
+	a, ok, err := s.hold(ctx, account)
 	if err != nil {
 		return err
 	}

@@ -54,6 +54,15 @@ func (s *Service) byID(ctx context.Context, a id.Account) (Account, bool, error)
 	return acc, ok, nil
 }
 
+// hold is byID for a transaction that will save the account: whoever else changes it waits until the end, so
+// that neither writes back what the other replaced.
+func (s *Service) hold(ctx context.Context, a id.Account) (Account, bool, error) {
+	if _, err := s.db.Exec(ctx, "UPDATE account SET updated_at = updated_at WHERE id = $1", string(a)); err != nil {
+		return Account{}, false, fmt.Errorf("hold an account: %w", err)
+	}
+	return s.byID(ctx, a)
+}
+
 func (s *Service) byEmail(ctx context.Context, email string) (Account, bool, error) {
 	acc, ok, err := sqldb.One(ctx, s.db, scan, "SELECT "+columns+" FROM account WHERE email = $1", email)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"paddock/internal/auth"
 )
@@ -44,16 +45,17 @@ var DocsCSP = func() string {
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-// DocsRoutes serve a document made by OpenAPI: GET /openapi.json as it is and GET /docs/api as a page.
+// DocsRoutes serve a document made by OpenAPI: GET /openapi.json as it is and GET /docs/api as a page, which is
+// made when somebody first asks for it.
 func DocsRoutes(spec []byte) []Route {
-	page := DocsPage(spec)
+	page := sync.OnceValue(func() []byte { return DocsPage(spec) })
 	anyone := auth.Anyone
 	return []Route{
 		Handle("GET /openapi.json", "The OpenAPI document of this server", anyone, func(context.Context, auth.Caller, struct{}) (Raw, error) {
 			return Raw{Type: "application/json; charset=utf-8", Body: spec}, nil
 		}),
 		Handle("GET /docs/api", "The same document as a page", anyone, func(context.Context, auth.Caller, struct{}) (Raw, error) {
-			return Raw{Type: "text/html; charset=utf-8", Body: page, Header: http.Header{"Content-Security-Policy": {DocsCSP}}}, nil
+			return Raw{Type: "text/html; charset=utf-8", Body: page(), Header: http.Header{"Content-Security-Policy": {DocsCSP}}}, nil
 		}),
 	}
 }
@@ -129,7 +131,8 @@ type docsChapter struct {
 type docsRoute struct {
 	Method, Path, Summary, Description, Callers string
 	Parameters, Body, Result                    []docsField
-	BodyMedia, BodyType, Status, ResultType     string
+	BodyMedia, BodyType, BodyDoc                string
+	Status, ResultType                          string
 }
 
 type docsField struct{ Name, Type, Doc string }
@@ -145,7 +148,7 @@ func (d *docSpec) view() docsView {
 				r.Parameters = append(r.Parameters, f)
 			}
 			for media, c := range op.RequestBody.Content {
-				r.BodyMedia, r.BodyType, r.Body = media, d.typeName(c.Schema), d.fields(c.Schema)
+				r.BodyMedia, r.BodyType, r.BodyDoc, r.Body = media, d.typeName(c.Schema), c.Schema.Description, d.fields(c.Schema)
 			}
 			for status, res := range op.Responses {
 				if status == "default" {
@@ -281,7 +284,7 @@ var docsTemplate = template.Must(template.New("docs").Parse(`<!doctype html>
 {{with .Description}}<p>{{.}}</p>{{end}}
 <p>Who may call: {{.Callers}}.</p>
 {{if .Parameters}}<h3>Parameters</h3>{{template "fields" .Parameters}}{{end}}
-{{if .BodyMedia}}<h3>Body <span class="dim">{{.BodyMedia}}, {{.BodyType}}</span></h3>{{template "fields" .Body}}{{end}}
+{{if .BodyMedia}}<h3>Body <span class="dim">{{.BodyMedia}}, {{.BodyType}}</span></h3>{{with .BodyDoc}}<p>{{.}}</p>{{end}}{{template "fields" .Body}}{{end}}
 <h3>Result <span class="dim">{{.Status}}, {{.ResultType}}</span></h3>{{template "fields" .Result}}
 </div>
 </details>

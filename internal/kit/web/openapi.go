@@ -107,6 +107,7 @@ func newDocument(info Info) *document {
 			}
 			// Lists and maps are never null on our wire.
 			*p.Schema = p.OrigSchema
+			p.Schema.RemoveType(jsonschema.Null)
 		}),
 	}
 	return d

@@ -58,7 +58,9 @@ func (x *exchange) baseHeaders(api bool) {
 		h["Content-Security-Policy"] = hCSP
 		h["Cache-Control"] = hNoStore
 		h["Access-Control-Allow-Origin"] = hStar
-		h["Access-Control-Expose-Headers"] = hExpose
+		if len(x.r.Header["Origin"]) > 0 { // only browsers read it
+			h["Access-Control-Expose-Headers"] = hExpose
+		}
 	}
 }
 

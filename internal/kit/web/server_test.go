@@ -665,9 +665,7 @@ type named2 struct {
 }
 
 func TestSlowBodies(t *testing.T) {
-	if testing.Short() {
-		t.Log("takes six seconds")
-	}
+	t.Parallel() // it mostly waits
 	type result struct {
 		status int
 		took   time.Duration
@@ -716,8 +714,8 @@ func TestSlowBodies(t *testing.T) {
 	})
 	t.Run("a body that never comes is refused after the grace", func(t *testing.T) {
 		t.Parallel()
-		r := send(10_000, 10_000-1, time.Hour)
-		if r.status != 408 || r.took > 20*time.Second {
+		r := send(10_000, 100, time.Hour)
+		if r.status != 408 || r.took > 8*time.Second {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -730,7 +728,8 @@ func TestSlowBodies(t *testing.T) {
 	})
 }
 
-func TestLargeAnswersOnSlowBodies(t *testing.T) {
+func TestSlowHandler(t *testing.T) {
+	t.Parallel()
 	// The deadline for reading must be gone when a handler works longer than it.
 	s := start(t, web.Config{}, []web.Route{
 		web.Handle("POST /data", "", auth.Anyone, func(ctx context.Context, _ auth.Caller, in struct {

@@ -66,4 +66,5 @@ func cleanLine(field, s string, most int) (string, error) {
 	return s, nil
 }
 
-var notFound = fault.New(fault.NotFound, "Profile Not Found")
+// NotFound is the one answer to a profile that is not there and to one that is not the caller's.
+var NotFound error = fault.New(fault.NotFound, "Profile Not Found")

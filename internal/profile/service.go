@@ -47,7 +47,7 @@ type Service struct {
 
 const cacheKind = "profile"
 
-// New makes the service. It registers itself with accounts: when one is deleted, its profiles are.
+// New makes the service.
 func New(db *sqldb.DB, accounts *account.Service, plans *plan.Catalogue, log *audit.Log, files blob.Store, clk clock.Clock) *Service {
 	s := &Service{db: db, accounts: accounts, plans: plans, audit: log, files: files, clock: clk, decoding: make(chan struct{}, 2)}
 	s.cache = sqldb.NewCache(db, cacheKind, 20_000, func(ctx context.Context, key string) (Profile, error) {
@@ -56,11 +56,10 @@ func New(db *sqldb.DB, accounts *account.Service, plans *plan.Catalogue, log *au
 			return Profile{}, err
 		}
 		if !found {
-			return Profile{}, notFound
+			return Profile{}, NotFound
 		}
 		return p, nil
 	})
-	accounts.OnDelete(s.DeleteAll)
 	return s
 }
 
@@ -129,7 +128,7 @@ func (s *Service) Resolve(ctx context.Context, who auth.Caller, ref string) (Pro
 	}
 	p := id.Profile(ref)
 	if !id.Valid(ref) {
-		return Profile{}, notFound
+		return Profile{}, NotFound
 	}
 	switch {
 	case who.Kind == auth.System, p == who.ProfileID && who.Kind != auth.Anonymous:
@@ -140,7 +139,7 @@ func (s *Service) Resolve(ctx context.Context, who auth.Caller, ref string) (Pro
 		}
 		return s.Get(ctx, p)
 	}
-	return Profile{}, notFound
+	return Profile{}, NotFound
 }
 
 // Owned is Resolve for what only the owner may do. It returns Authorization Denied for a caller who may act
@@ -160,7 +159,7 @@ func orNotFound(err error) error {
 	if err != nil {
 		return err
 	}
-	return notFound
+	return NotFound
 }
 
 // Create makes a profile. It returns Invalid for a bad name, limit_reached at the plan's cap on profiles, and
@@ -386,7 +385,8 @@ func (s *Service) Delete(ctx context.Context, who auth.Caller, ref, password str
 	})
 }
 
-// DeleteAll ends every profile of an account that is being deleted, inside the transaction that does so.
+// DeleteAll ends every profile of an account that is being deleted, inside the transaction that does so. It
+// is a hook for account.Service.OnDelete.
 func (s *Service) DeleteAll(ctx context.Context, who auth.Caller, a id.Account) error {
 	return s.db.Tx(ctx, func(ctx context.Context) error {
 		if err := s.Lock(ctx, a); err != nil {

@@ -17,15 +17,6 @@ func (s *Service) SignUp(ctx context.Context, who auth.Caller, in account.Create
 	})
 }
 
-// Register makes an account with its first profile for the command line: no invitation, no letter to confirm.
-func (s *Service) Register(ctx context.Context, who auth.Caller, in account.CreateInput) (account.Account, Profile, error) {
-	in, err := s.accounts.Prepare(ctx, who, in)
-	if err != nil {
-		return account.Account{}, Profile{}, err
-	}
-	return s.both(ctx, who, func(ctx context.Context) (account.Account, error) { return s.accounts.Create(ctx, who, in) })
-}
-
 // Setup makes the first account of an installation, an operator, with its first profile, against a one-time
 // token. It returns what account.Service.UseSetup returns.
 func (s *Service) Setup(ctx context.Context, who auth.Caller, token string, in account.CreateInput) (account.Account, Profile, error) {
@@ -36,13 +27,10 @@ func (s *Service) Setup(ctx context.Context, who auth.Caller, token string, in a
 	if err != nil {
 		return account.Account{}, Profile{}, err
 	}
-	return s.both(ctx, who, func(ctx context.Context) (account.Account, error) { return s.accounts.UseSetup(ctx, who, token, in) })
-}
-
-// both makes an account and its first profile in one transaction.
-func (s *Service) both(ctx context.Context, who auth.Caller, create func(context.Context) (account.Account, error)) (a account.Account, p Profile, err error) {
+	var a account.Account
+	var p Profile
 	err = s.db.Tx(sqldb.As(ctx, ""), func(ctx context.Context) (err error) {
-		if a, err = create(ctx); err != nil {
+		if a, err = s.accounts.UseSetup(ctx, who, token, in); err != nil {
 			return err
 		}
 		p, err = s.first(ctx, who, a)
@@ -51,10 +39,8 @@ func (s *Service) both(ctx context.Context, who auth.Caller, create func(context
 	return a, p, err
 }
 
-// first makes the first profile of a new account. Whoever signs up acts as that account from here on.
+// first makes the first profile of a new account, as which whoever signs up acts from here on.
 func (s *Service) first(ctx context.Context, who auth.Caller, a account.Account) (Profile, error) {
-	if who.Kind != auth.System {
-		who.AccountID, who.OwnerID = a.ID, a.ID
-	}
+	who.AccountID, who.OwnerID = a.ID, a.ID
 	return s.create(ctx, who, CreateInput{Name: a.Name, Account: a.ID})
 }

@@ -47,7 +47,7 @@ func (s *Service) allocationOf(ctx context.Context, p id.Profile) (Allocation, b
 func (s *Service) Allocation(ctx context.Context, p id.Profile) (Allocation, error) {
 	a, found, err := s.allocationOf(ctx, p)
 	if err == nil && !found {
-		err = profileGone
+		err = profile.NotFound
 	}
 	return a, err
 }

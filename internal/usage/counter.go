@@ -10,6 +10,7 @@ import (
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/kit/web"
 	"paddock/internal/plan"
+	"paddock/internal/profile"
 )
 
 // IngestTake is what one profile's part of a round stores. Both numbers are at least 0.
@@ -24,8 +25,6 @@ type Need struct {
 	Service plan.Service
 	N       int64
 }
-
-var profileGone = fault.New(fault.NotFound, "Profile Not Found")
 
 // maxRows is how many profiles a statement touches at most.
 const maxRows = 1000
@@ -263,7 +262,7 @@ func (s *Service) stored(ctx context.Context, p id.Profile) (Counter, error) {
 		return c, fmt.Errorf("read the counters: %w", err)
 	}
 	if !found {
-		return c, profileGone
+		return c, profile.NotFound
 	}
 	return c, nil
 }

@@ -11,6 +11,7 @@ import (
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/plan"
+	"paddock/internal/profile"
 )
 
 // month is the calendar month that ms lies in, in a time zone, from quarter of an hour to quarter of an hour.
@@ -105,7 +106,7 @@ func (s *Service) turn(ctx context.Context, p id.Profile) error {
 		return err
 	}
 	if !found {
-		return profileGone
+		return profile.NotFound
 	}
 	if err := s.remember(ctx, p); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"paddock/internal/id"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/plan"
+	"paddock/internal/profile"
 )
 
 const (
@@ -47,7 +48,7 @@ func (s *Service) loadTerms(ctx context.Context, key string) (terms, error) {
 		return t, r.Scan(&t.version, &t.cycleEnd)
 	}, `SELECT version, cycle_end FROM counter WHERE profile_id = $1`, key)
 	if err == nil && !found {
-		err = profileGone
+		err = profile.NotFound
 	}
 	return t, err
 }
@@ -191,12 +192,13 @@ type settlement struct {
 	key   leaseKey
 	cycle int64
 	spent map[int64]int64
-	back  int64
+	ends  bool  // the lease ends: what is left goes back
+	back  int64 // what is left
 }
 
-func (l *lease) settlement(k leaseKey, all bool) settlement {
-	s := settlement{key: k, cycle: l.cycleStart, spent: l.spent}
-	if all {
+func (l *lease) settlement(k leaseKey, ends bool) settlement {
+	s := settlement{key: k, cycle: l.cycleStart, spent: l.spent, ends: ends}
+	if ends {
 		s.back = l.left
 	}
 	return s
@@ -250,14 +252,14 @@ func (s *Service) settle(ctx context.Context, all []settlement) (lost map[leaseK
 			for q, n := range t.spent {
 				ledger = append(ledger, string(t.key.profile), q, n)
 			}
-			if t.back > 0 {
+			if t.ends { // even with nothing to give back: the row is locked before the ledger, as everywhere
 				back = append(back, string(t.key.profile), t.cycle, t.back)
 			}
 		}
-		if err := s.bookSpent(ctx, svc, ledger); err != nil {
+		if err := s.giveBack(ctx, svc, back); err != nil {
 			return nil, err
 		}
-		if err := s.giveBack(ctx, svc, back); err != nil {
+		if err := s.bookSpent(ctx, svc, ledger); err != nil {
 			return nil, err
 		}
 		if _, err := s.db.Exec(ctx, `DELETE FROM lease WHERE node = $1 AND service = $2 AND taken = 0 AND profile_id IN (`+

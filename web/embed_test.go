@@ -62,7 +62,7 @@ func TestHandler(t *testing.T) {
 func TestContentSecurityPolicy(t *testing.T) {
 	get := func() (policy, body string) {
 		w := httptest.NewRecorder()
-		handler{built}.ServeHTTP(w, httptest.NewRequest("GET", "/console/sign-in", nil))
+		handler{built}.ServeHTTP(w, httptest.NewRequest("GET", "/console/login", nil))
 		return w.Result().Header.Get("Content-Security-Policy"), w.Body.String()
 	}
 	policy, body := get()

@@ -8,11 +8,10 @@ import {
   Outlet,
   redirect,
 } from "@tanstack/react-router";
-import { ApiError } from "./api/client";
 import { sessionQuery } from "./rooms/account/session";
 import { type DeviceTab, deviceTabs } from "./rooms/device/tabs";
 import { profilesQuery } from "./rooms/profile/queries";
-import { ProfileMissing } from "./rooms/profile/ProfileMissing";
+import { ProfileGate } from "./rooms/profile/ProfileGate";
 import { Shell } from "./Shell";
 import { Crash } from "./ui/Crash";
 import { Loading } from "./ui/Loading";
@@ -32,7 +31,7 @@ const setup = createRoute({
 
 const signIn = createRoute({
   getParentRoute: () => root,
-  path: "/sign-in",
+  path: "/login",
   // Only addresses of the console: a link from elsewhere must not lead away after signing in.
   validateSearch: (search: Record<string, unknown>): { next?: string } =>
     typeof search.next === "string" && /^\/console\/(?!\/)/.test(search.next) ? { next: search.next } : {},
@@ -48,7 +47,19 @@ const signUp = createRoute({
 const confirm = createRoute({
   getParentRoute: () => root,
   path: "/confirm/$token",
-  component: lazyRouteComponent(() => import("./rooms/account/ConfirmPage"), "ConfirmPage"),
+  component: lazyRouteComponent(() => import("./rooms/account/LinkPages"), "ConfirmPage"),
+});
+
+const email = createRoute({
+  getParentRoute: () => root,
+  path: "/email/$token",
+  component: lazyRouteComponent(() => import("./rooms/account/LinkPages"), "EmailPage"),
+});
+
+const deleteAccount = createRoute({
+  getParentRoute: () => root,
+  path: "/delete-account/$token",
+  component: lazyRouteComponent(() => import("./rooms/account/LinkPages"), "DeleteAccountPage"),
 });
 
 const recover = createRoute({
@@ -70,7 +81,7 @@ const inside = createRoute({
   component: Shell,
   beforeLoad: async ({ context, location }) => {
     const session = await context.client.ensureQueryData(sessionQuery);
-    if (session === null) throw redirect({ to: "/sign-in", search: { next: location.publicHref }, replace: true });
+    if (session === null) throw redirect({ to: "/login", search: { next: location.publicHref }, replace: true });
   },
 });
 
@@ -101,15 +112,12 @@ const addProfile = createRoute({
 const profile = createRoute({
   getParentRoute: () => inside,
   path: "/p/$profileId",
-  component: Outlet,
+  component: ProfileGate,
   beforeLoad: async ({ context, params }) => {
-    let rows = await context.client.ensureQueryData(profilesQuery);
+    const rows = await context.client.ensureQueryData(profilesQuery);
     if (!rows.some((row) => row.id === params.profileId))
-      rows = await context.client.fetchQuery({ ...profilesQuery, staleTime: 0 });
-    if (!rows.some((row) => row.id === params.profileId)) throw new ApiError(404, "profile", "");
+      await context.client.fetchQuery({ ...profilesQuery, staleTime: 0 }); // it may be newer than the list
   },
-  errorComponent: ({ error }) =>
-    error instanceof ApiError && error.status === 404 ? <ProfileMissing /> : <Crash error={error} />,
 });
 
 const profileHome = createRoute({
@@ -162,6 +170,8 @@ export function makeRouter(client: QueryClient) {
       signIn,
       signUp,
       confirm,
+      email,
+      deleteAccount,
       recover,
       reset,
       inside.addChildren([

@@ -9,6 +9,7 @@ const en = {
   copy: "Copy",
   copied: "Copied",
   cancel: "Cancel",
+  close: "Close",
   save: "Save",
   saved: "Saved.",
   retry: "Try again",
@@ -70,10 +71,26 @@ const en = {
     signUpDone: "Almost there",
     toSignIn: "To sign in",
 
-    confirmTitle: "Confirm your e-mail",
-    confirmText: "Press the button to confirm that this address is yours.",
-    confirmButton: "Confirm",
-    confirmDone: "Confirmed",
+    onward: "Go on",
+    noneYet: "This server has no account yet. The link that makes the first one was printed when it started; paddock setup-link prints another.",
+    confirm: {
+      title: "Confirm your e-mail",
+      text: "Press the button to confirm that this address is yours.",
+      button: "Confirm",
+      done: "Confirmed",
+    },
+    move: {
+      title: "Use this address",
+      text: "Press the button to move your account to this address.",
+      button: "Use this address",
+      done: "Your account has moved",
+    },
+    end: {
+      title: "Delete your account",
+      text: "The account goes with all of its profiles, their devices and their data. There is no way back.",
+      button: "Delete for ever",
+      done: "Your account is deleted",
+    },
 
     recoverTitle: "Reset the password",
     recoverText: "We send a link to this address. It lets you choose a new password.",
@@ -96,7 +113,7 @@ const en = {
   },
 
   switcher: {
-    label: (name: string) => `Profile ${name}. Switch profile`,
+    switch: "Switch profile",
     choose: "Choose a profile",
     search: "Find a profile",
     empty: "No profile of that name",
@@ -135,6 +152,10 @@ const en = {
     logoChoose: "Choose a picture",
     logoOf: (name: string) => `Logo of ${name}`,
     logoSaved: "The logo is set.",
+    logoRemove: "Remove the logo",
+    paused: "Paused",
+    pausedTitle: "This profile is paused",
+    pausedText: (reason: string) => `Its requests are refused. ${reason}`,
     logoType: "That file is not a PNG, JPEG or WebP picture.",
     logoSize: "That picture is larger than 2 MB.",
 

@@ -1,4 +1,5 @@
-import { createTheme, type MantineColorsTuple } from "@mantine/core";
+import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
+import { t } from "./texts";
 
 // Grass green. Shade 7 on white, and white on shade 7, have a contrast above 4.5.
 const paddock: MantineColorsTuple = [
@@ -14,15 +15,67 @@ const paddock: MantineColorsTuple = [
   "#174a2c",
 ];
 
+// Greys of the dark scheme, with a little of the grass in them. The eighth is the colour of cards.
+const dark: MantineColorsTuple = [
+  "#d7dddc",
+  "#bcc5c3",
+  "#9ba6a4",
+  "#717d7b",
+  "#465150",
+  "#343e3d",
+  "#293231",
+  "#1b2121",
+  "#151a1a",
+  "#101414",
+];
+
+// The library's red with a deeper eighth, on which white is readable.
+const red: MantineColorsTuple = [
+  "#fff5f5",
+  "#ffe3e3",
+  "#ffc9c9",
+  "#ffa8a8",
+  "#ff8787",
+  "#ff6b6b",
+  "#e03131",
+  "#c92a2a",
+  "#b02525",
+  "#962020",
+];
+
 export const theme = createTheme({
   primaryColor: "paddock",
-  primaryShade: { light: 7, dark: 5 },
+  primaryShade: { light: 7, dark: 7 },
   autoContrast: true,
   luminanceThreshold: 0.32,
-  colors: { paddock },
+  colors: { paddock, dark, red },
+  components: { Modal: { defaultProps: { closeButtonProps: { "aria-label": t.close } } } },
   defaultRadius: "md",
   cursorType: "pointer",
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif',
   fontFamilyMonospace: 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace',
   headings: { fontWeight: "650" },
+});
+
+// Colours of text that the library makes too pale for small print.
+export const variables: CSSVariablesResolver = () => ({
+  variables: {},
+  light: {
+    "--mantine-color-dimmed": "#5b6663",
+    "--mantine-color-placeholder": "#6b7673",
+    "--mantine-color-error": "#c92a2a",
+    "--mantine-color-red-outline": "#c92a2a",
+    "--mantine-color-red-light-color": "#b02525",
+    "--mantine-color-gray-light-color": "#4d5754",
+    "--mantine-color-paddock-light-color": "#1d5c37",
+  },
+  dark: {
+    "--mantine-color-dimmed": "#9ba6a4",
+    "--mantine-color-placeholder": "#8b9694",
+    "--mantine-color-error": "#ff8787",
+    "--mantine-color-red-outline": "#ff8787",
+    "--mantine-color-red-light-color": "#ffa8a8",
+    "--mantine-color-gray-light-color": "#c3cbc9",
+    "--mantine-color-paddock-light-color": "#8fcda5",
+  },
 });

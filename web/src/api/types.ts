@@ -3,7 +3,9 @@
 export interface Status {
   version: string;
   /** Who may sign up: "open" anybody, "invite" and "closed" nobody by themselves. */
-  signup?: string;
+  signup: string;
+  /** True while there is no account. */
+  setup: boolean;
 }
 
 export interface Account {
@@ -22,11 +24,12 @@ export interface Profile {
   id: string;
   name: string;
   logo_url: string | null;
+  paused: boolean;
   from_share?: boolean;
 }
 
 export interface ProfileInfo {
-  info: { id: string; account: string; name: string; logo_url: string | null; created_at: string };
+  info: { id: string; account: string; name: string; logo_url: string | null; paused: boolean; pause_reason: string | null };
 }
 
 export interface ProfileSummary {
@@ -73,9 +76,10 @@ export interface DeviceRequest {
   time: string;
   method: string;
   path: string;
+  verdict: "accepted" | "refused";
   status: number;
-  /** Why it was refused, or what was answered. */
-  reason: string;
+  /** Why it was refused. */
+  reason: string | null;
   address: string;
   token: string;
   body: string;

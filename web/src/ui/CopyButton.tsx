@@ -17,7 +17,7 @@ export function CopyButton({ value, label, ...rest }: { value: string; label: st
         size="compact-sm"
         variant="default"
         {...rest}
-        aria-label={label}
+        aria-label={copied ? undefined : label}
         onClick={() => void copyText(value).then(setCopied)}
       >
         {copied ? t.copied : t.copy}

@@ -1,5 +1,4 @@
-import { Avatar, Menu, UnstyledButton } from "@mantine/core";
-import { useNavigate } from "@tanstack/react-router";
+import { Avatar, Menu, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import { t } from "../../texts";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { useSession, useSignOut } from "./session";
@@ -7,14 +6,14 @@ import { useSession, useSignOut } from "./session";
 /** Who is signed in, top right. */
 export function AccountMenu() {
   const account = useSession().data?.account;
-  const navigate = useNavigate();
   const signOut = useSignOut();
   if (!account) return null;
   return (
     <Menu position="bottom-end" width={240}>
       <Menu.Target>
-        <UnstyledButton aria-label={t.account.menu(account.name)}>
-          <Avatar name={account.name} color="gray" radius="xl" size={36} />
+        <UnstyledButton>
+          <Avatar name={account.name} color="gray" radius="xl" size={36} aria-hidden="true" />
+          <VisuallyHidden>{t.account.menu(account.name)}</VisuallyHidden>
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
@@ -26,7 +25,7 @@ export function AccountMenu() {
         <Menu.Divider />
         <Menu.Item
           closeMenuOnClick={false}
-          onClick={() => signOut.mutate(undefined, { onSuccess: () => void navigate({ to: "/sign-in", search: {} }) })}
+          onClick={() => signOut.mutate()}
         >
           {t.account.signOut}
         </Menu.Item>

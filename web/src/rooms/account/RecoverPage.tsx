@@ -16,7 +16,7 @@ export function RecoverPage() {
   if (recover.isSuccess)
     return (
       <Gate title={t.account.recoverDone} text={recover.data}>
-        <TextLink to="/sign-in">{t.account.toSignIn}</TextLink>
+        <TextLink to="/login">{t.account.toSignIn}</TextLink>
       </Gate>
     );
   return (
@@ -41,7 +41,7 @@ export function RecoverPage() {
           <Button type="submit" fullWidth loading={recover.isPending}>
             {t.account.recoverButton}
           </Button>
-          <TextLink to="/sign-in" size="sm">
+          <TextLink to="/login" size="sm">
             {t.account.toSignIn}
           </TextLink>
         </Stack>

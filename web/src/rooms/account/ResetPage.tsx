@@ -20,7 +20,7 @@ export function ResetPage() {
   if (reset.isSuccess)
     return (
       <Gate title={t.account.resetDone} text={t.account.resetDoneText}>
-        <ButtonLink to="/sign-in">{t.account.toSignIn}</ButtonLink>
+        <ButtonLink to="/login">{t.account.toSignIn}</ButtonLink>
       </Gate>
     );
   return (

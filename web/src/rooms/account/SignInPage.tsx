@@ -1,4 +1,4 @@
-import { Group, Text } from "@mantine/core";
+import { Alert, Group, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useRouter } from "@tanstack/react-router";
 import { t } from "../../texts";
@@ -7,20 +7,21 @@ import { TextLink } from "../../ui/links";
 import { SignInForm } from "./SignInForm";
 import { statusQuery } from "./session";
 
-const route = getRouteApi("/sign-in");
+const route = getRouteApi("/login");
 
 export function SignInPage() {
   const { next } = route.useSearch();
   const router = useRouter();
-  const signup = useQuery(statusQuery).data?.signup;
+  const status = useQuery(statusQuery).data;
   return (
     <Gate title={t.account.signInTitle}>
+      {status?.setup && <Alert color="yellow">{t.account.noneYet}</Alert>}
       <SignInForm onDone={() => router.history.replace(next ?? "/console/")} />
       <Group justify="space-between" gap="xs">
         <TextLink to="/recover" size="sm">
           {t.account.forgot}
         </TextLink>
-        {signup === "open" && (
+        {status?.signup === "open" && (
           <Text size="sm">
             {t.account.noAccount} <TextLink to="/sign-up">{t.account.signUpLink}</TextLink>
           </Text>

@@ -21,7 +21,7 @@ export function SignUpPage() {
   if (signUp.isSuccess)
     return (
       <Gate title={t.account.signUpDone} text={signUp.data}>
-        <ButtonLink to="/sign-in">{t.account.toSignIn}</ButtonLink>
+        <ButtonLink to="/login">{t.account.toSignIn}</ButtonLink>
       </Gate>
     );
   if (status.data?.signup !== "open")
@@ -29,7 +29,7 @@ export function SignUpPage() {
       <Gate title={t.account.signUpTitle}>
         <ErrorNote error={status.error} />
         {!status.error && <Text>{t.account.signUpClosed}</Text>}
-        <TextLink to="/sign-in">{t.account.toSignIn}</TextLink>
+        <TextLink to="/login">{t.account.toSignIn}</TextLink>
       </Gate>
     );
   return (
@@ -46,7 +46,7 @@ export function SignUpPage() {
           <Button type="submit" fullWidth loading={signUp.isPending}>
             {t.account.signUpButton}
           </Button>
-          <TextLink to="/sign-in" size="sm">
+          <TextLink to="/login" size="sm">
             {t.account.toSignIn}
           </TextLink>
         </Stack>

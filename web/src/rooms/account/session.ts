@@ -24,7 +24,7 @@ export const useSession = () => useQuery(sessionQuery);
 export const statusQuery = queryOptions({
   queryKey: ["status"],
   queryFn: ({ signal }) => call<Status>("GET", "/status", { signal }),
-  staleTime: Infinity,
+  staleTime: 60_000,
 });
 
 /** Reads the session anew after someone signed in, so that the next page finds it. */
@@ -42,13 +42,9 @@ export function useSignIn() {
 }
 
 export function useSignOut() {
-  const client = useQueryClient();
   return useMutation({
     mutationFn: () => call<unknown>("DELETE", "/session"),
-    onSuccess: () => {
-      // Everything another person must not see goes; the page then finds nobody signed in.
-      client.clear();
-      client.setQueryData(sessionQuery.queryKey, null);
-    },
+    // A fresh page: nothing of what was shown stays in memory for whoever comes next.
+    onSuccess: () => window.location.assign("/console/login"),
   });
 }

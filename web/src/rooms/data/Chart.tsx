@@ -37,7 +37,7 @@ export default function Chart({ series }: { series: Series }) {
       legend: { show: false },
       cursor: { drag: { x: false, y: false } },
       scales: { y: { range: padded } },
-      axes: [{ ...axis, space: 70 }, { ...axis, size: 56 }],
+      axes: [{ ...axis, space: 80, values: timeLabels(zone) }, { ...axis, size: 56 }],
       series: [
         {},
         {
@@ -70,6 +70,27 @@ export default function Chart({ series }: { series: Series }) {
     valueText(Math.max(...series.values), unit),
   );
   return <div ref={box} role="img" aria-label={label} style={{ height, minWidth: 0, position: "relative" }} />;
+}
+
+/** Words under the time axis in the reader's language: the time of day, and the date where it is a new one. */
+function timeLabels(zone: string): uPlot.Axis.DynamicValues {
+  const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: zone });
+  const month = new Intl.DateTimeFormat(undefined, { month: "short", year: "numeric", timeZone: zone });
+  const minutes = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", timeZone: zone });
+  const seconds = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", timeZone: zone });
+  return (_plot, splits, _axis, _space, step) => {
+    let before = "";
+    return splits.map((split) => {
+      const at = new Date(split * 1000);
+      if (step >= 28 * 86_400) return month.format(at);
+      const day = date.format(at);
+      if (step >= 86_400) return day;
+      const time = (step < 60 ? seconds : minutes).format(at);
+      const label = day === before ? time : `${time}\n${day}`;
+      before = day;
+      return label;
+    });
+  };
 }
 
 /** Room above and below, and some height for a value that never changes. */

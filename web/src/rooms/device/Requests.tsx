@@ -35,8 +35,8 @@ export function Requests({ profileId, deviceId }: { profileId: string; deviceId:
                 <Table.Td className="nowrap">{time(row.time)}</Table.Td>
                 <Table.Td>
                   <Stack gap={4} align="flex-start">
-                    <Badge color={row.status < 400 ? "paddock" : "red"} variant="light">
-                      {row.status < 400 ? t.devices.requestAccepted : t.devices.requestRefused} {row.status}
+                    <Badge color={row.verdict === "accepted" ? "paddock" : "red"} variant="light">
+                      {row.verdict === "accepted" ? t.devices.requestAccepted : t.devices.requestRefused} {row.status}
                     </Badge>
                     {row.reason && <Text size="xs">{row.reason}</Text>}
                   </Stack>

@@ -1,7 +1,7 @@
 // Lines that work as pasted: this server's address and the device's token are in them.
 
 /** What the snippets send. */
-const point = { variable: "temperature", value: 21.5, unit: "C" };
+const point = { variable: "temperature", value: 21.5, unit: "°C" };
 
 /** One line for a POSIX shell. */
 export function curlLine(origin: string, token: string): string {
@@ -14,7 +14,7 @@ export function sdkLines(origin: string, token: string): string {
     `const { Device } = require("@tago-io/sdk");`,
     `const region = { api: "${origin}", sse: "${origin}" };`,
     `const device = new Device({ token: "${token}", region });`,
-    `device.sendData({ variable: "temperature", value: 22.5, unit: "C" })`,
+    `device.sendData({ variable: "temperature", value: 22.5, unit: "°C" })`,
     `  .then(console.log, console.error);`,
   ].join("\n");
 }

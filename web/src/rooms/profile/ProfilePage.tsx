@@ -1,4 +1,4 @@
-import { Button, FileButton, Group, Modal, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Button, FileButton, Group, Modal, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
@@ -14,7 +14,7 @@ import { Section } from "../../ui/Section";
 import { summaryQuery } from "../usage/queries";
 import { ServicesTable } from "../usage/ServicesTable";
 import { Logo } from "./Logo";
-import { profileQuery, useDeleteProfile, useLogo, useRename } from "./queries";
+import { profileQuery, useDeleteProfile, useLogo, useRemoveLogo, useRename } from "./queries";
 
 const route = getRouteApi("/_in/p/$profileId/profile");
 
@@ -27,6 +27,11 @@ export function ProfilePage() {
   const info = profile.data.info;
   return (
     <Page title={t.profiles.settings} profile={info.name}>
+      {info.paused && (
+        <Alert color="yellow" title={t.profiles.pausedTitle}>
+          {t.profiles.pausedText(info.pause_reason ?? "")}
+        </Alert>
+      )}
       <Name key={`name ${profileId}`} info={info} />
       <LogoCard key={`logo ${profileId}`} info={info} />
       <Section title={t.usage.title} text={t.usage.refresh}>
@@ -91,12 +96,14 @@ const pictures = "image/png,image/jpeg,image/webp";
 
 function LogoCard({ info }: { info: Info }) {
   const upload = useLogo(info.id);
+  const remove = useRemoveLogo(info.id);
   const [refused, setRefused] = useState<string>();
   const [over, setOver] = useState(false);
 
   const choose = (file: File | null | undefined): void => {
     if (!file) return;
     upload.reset();
+    remove.reset();
     if (!pictures.split(",").includes(file.type)) setRefused(t.profiles.logoType);
     else if (file.size > 2 << 20) setRefused(t.profiles.logoSize);
     else {
@@ -132,6 +139,19 @@ function LogoCard({ info }: { info: Info }) {
             </Button>
           )}
         </FileButton>
+        {info.logo_url && (
+          <Button
+            variant="subtle"
+            color="gray"
+            loading={remove.isPending}
+            onClick={() => {
+              upload.reset();
+              remove.mutate();
+            }}
+          >
+            {t.profiles.logoRemove}
+          </Button>
+        )}
         <Text size="sm" role="status">
           {upload.isSuccess ? t.profiles.logoSaved : ""}
         </Text>
@@ -141,7 +161,7 @@ function LogoCard({ info }: { info: Info }) {
           {refused}
         </Text>
       )}
-      <ErrorNote error={upload.error} />
+      <ErrorNote error={upload.error ?? remove.error} />
     </Section>
   );
 }

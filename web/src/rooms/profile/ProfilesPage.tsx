@@ -1,4 +1,4 @@
-import { Card, Group, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Badge, Card, Group, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { t } from "../../texts";
 import { Empty } from "../../ui/Empty";
@@ -27,7 +27,7 @@ export function ProfilesPage() {
           <Card key={row.id} withBorder padding="md" pos="relative">
             <Group wrap="nowrap">
               <Logo name={row.name} url={row.logo_url} size={40} />
-              <Stack gap={2} miw={0}>
+              <Stack gap={2} miw={0} flex={1}>
                 <TextLink
                   to="/p/$profileId/devices"
                   params={{ profileId: row.id }}
@@ -42,6 +42,11 @@ export function ProfilesPage() {
                   {row.from_share ? t.switcher.shared : row.id}
                 </Text>
               </Stack>
+              {row.paused && (
+                <Badge color="yellow" variant="light">
+                  {t.profiles.paused}
+                </Badge>
+              )}
             </Group>
           </Card>
         ))}

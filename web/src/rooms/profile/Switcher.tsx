@@ -1,4 +1,4 @@
-import { Combobox, Group, Text, UnstyledButton, useCombobox } from "@mantine/core";
+import { Combobox, Group, Text, UnstyledButton, useCombobox, VisuallyHidden } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useMatchRoute, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
@@ -43,7 +43,6 @@ export function Switcher({ current }: { current?: string }) {
     <Combobox store={combobox} onOptionSubmit={go} width={280} position="bottom-start" shadow="md">
       <Combobox.Target targetType="button">
         <UnstyledButton
-          aria-label={here ? t.switcher.label(name) : t.switcher.choose}
           onClick={() => combobox.toggleDropdown()}
           px="xs"
           py={6}
@@ -54,6 +53,7 @@ export function Switcher({ current }: { current?: string }) {
             <Text fw={600} truncate maw={{ base: 150, sm: 260 }} component="span">
               {name}
             </Text>
+            {here && <VisuallyHidden>{t.switcher.switch}</VisuallyHidden>}
             <Combobox.Chevron />
           </Group>
         </UnstyledButton>

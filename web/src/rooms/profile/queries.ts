@@ -41,6 +41,14 @@ export function useLogo(id: string) {
   });
 }
 
+export function useRemoveLogo(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => call<unknown>("DELETE", `/profile/${id}/logo`, { profile: id }),
+    onSuccess: () => refresh(client, id),
+  });
+}
+
 export function useDeleteProfile(id: string) {
   const client = useQueryClient();
   return useMutation({

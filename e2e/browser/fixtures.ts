@@ -1,0 +1,130 @@
+import { mkdir } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test as base, expect, type Page } from "@playwright/test";
+import { type Engine, type Paddock, startPaddock } from "./server.ts";
+
+export interface EngineOption {
+  engine: Engine;
+}
+
+interface Fixtures {
+  /** Whatever the page complained of. Everything left in it at the end fails the test. */
+  complaints: Complaints;
+  /** Pictures of the page as it is: light, dark, and at 375 px. Also looks for what must never be on a page. */
+  look: (name: string) => Promise<void>;
+}
+
+interface WorkerFixtures extends EngineOption {
+  paddock: Paddock;
+}
+
+export interface Complaints {
+  seen: string[];
+  /** Takes out answers the test provoked, such as "401 DELETE /profile"; fails when one did not come. */
+  expected: (...parts: string[]) => void;
+}
+
+export const test = base.extend<Fixtures, WorkerFixtures>({
+  engine: ["sqlite", { option: true, scope: "worker" }],
+
+  paddock: [
+    async ({ engine }, use) => {
+      const paddock = await startPaddock(engine);
+      await use(paddock);
+      await paddock.stop();
+    },
+    { scope: "worker" },
+  ],
+
+  complaints: [
+    async ({ page }, use) => {
+      const seen: string[] = [];
+      page.on("console", (message) => {
+        // Chromium repeats every answer above 399 here; those are counted below, with their address.
+        if (message.text().startsWith("Failed to load resource")) return;
+        if (message.type() === "error" || message.type() === "warning") seen.push(`console: ${message.text()}`);
+      });
+      page.on("pageerror", (error) => seen.push(`exception: ${error.message}`));
+      page.on("requestfailed", (request) => {
+        // A page that is left stops its own requests; that is no failure.
+        const why = request.failure()?.errorText;
+        if (why !== "net::ERR_ABORTED") seen.push(`failed: ${request.method()} ${request.url()} ${why}`);
+      });
+      page.on("response", (response) => {
+        if (response.status() >= 400)
+          seen.push(`${response.status()} ${response.request().method()} ${new URL(response.url()).pathname}`);
+      });
+      const complaints: Complaints = {
+        seen,
+        expected: (...parts) => {
+          for (const part of parts) {
+            const at = seen.findIndex((line) => line.includes(part));
+            expect(at, `expected ${part} among ${JSON.stringify(seen)}`).toBeGreaterThanOrEqual(0);
+            seen.splice(at, 1);
+          }
+        },
+      };
+      await use(complaints);
+      expect(seen, "complaints of the page").toEqual([]);
+    },
+    { auto: true },
+  ],
+
+  look: async ({ page, engine }, use) => {
+    await use(async (name) => {
+      const folder = join(import.meta.dirname, "screenshots", engine);
+      await mkdir(folder, { recursive: true });
+      const before = page.viewportSize();
+      await settled(page);
+      await page.screenshot({ path: join(folder, `${name}-light.png`), fullPage: true });
+      await page.emulateMedia({ colorScheme: "dark" });
+      await settled(page);
+      await page.screenshot({ path: join(folder, `${name}-dark.png`), fullPage: true });
+      await expectAccessible(page, `${name}, dark`);
+      await page.emulateMedia({ colorScheme: "light" });
+      await settled(page);
+      await expectAccessible(page, `${name}, light`);
+      await page.setViewportSize({ width: 375, height: 720 });
+      await settled(page);
+      await page.screenshot({ path: join(folder, `${name}-375.png`), fullPage: true });
+      const width = await page.evaluate(() => document.documentElement.scrollWidth);
+      expect(width, `${name} scrolls sideways at 375 px`).toBeLessThanOrEqual(375);
+      if (before) await page.setViewportSize(before);
+    });
+  },
+});
+
+/** Two frames and no running transition: what is on the screen is what stays. */
+async function settled(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    await frame();
+    await Promise.allSettled(
+      document
+        .getAnimations()
+        .filter((animation) => animation.effect?.getComputedTiming().iterations !== Infinity)
+        .map((animation) => animation.finished),
+    );
+    await frame();
+  });
+}
+
+const axe = readFileSync(join(import.meta.dirname, "node_modules/axe-core/axe.min.js"), "utf8");
+
+/** No finding of axe that is serious or worse. */
+async function expectAccessible(page: Page, name: string): Promise<void> {
+  // Evaluated by the browser's debugger, which the page's Content-Security-Policy does not concern.
+  const findings = await page.evaluate(
+    `(async () => {
+      if (!window.axe) { ${axe} }
+      const { violations } = await window.axe.run(document, { resultTypes: ["violations"] });
+      return violations
+        .filter((v) => v.impact === "serious" || v.impact === "critical")
+        .map((v) => v.id + ": " + v.nodes.map((n) => n.target.join(" ") + " " + (n.any[0]?.message ?? "")).join("; "));
+    })()`,
+  );
+  expect(findings, `axe on ${name}`).toEqual([]);
+}
+
+export { expect };

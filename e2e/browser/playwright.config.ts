@@ -1,0 +1,47 @@
+// The console in Debian's Chromium against the real binary, once on each engine. What a run needs:
+//
+//   TEST_POSTGRES   a PostgreSQL URL whose user may create databases (the postgres project fails without it)
+//   PADDOCK_BIN     the server, default ../../bin/paddock
+//   CHROMIUM        the browser, default /usr/bin/chromium
+//
+// Pictures of every page, light, dark and at 375 px, land in screenshots/<engine>/.
+import { defineConfig } from "@playwright/test";
+import type { EngineOption } from "./fixtures.ts";
+
+export default defineConfig<EngineOption>({
+  testDir: ".",
+  testMatch: "*.test.ts",
+  workers: 1,
+  fullyParallel: false,
+  forbidOnly: Boolean(process.env.CI),
+  retries: 0,
+  timeout: 120_000,
+  expect: { timeout: 15_000 },
+  reporter: "list",
+  outputDir: "test-results",
+  use: {
+    viewport: { width: 1280, height: 860 },
+    locale: "en-GB",
+    actionTimeout: 15_000,
+    navigationTimeout: 15_000,
+    timezoneId: "Europe/Berlin",
+    permissions: ["clipboard-read", "clipboard-write"],
+    trace: "retain-on-failure",
+    launchOptions: {
+      executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    },
+  },
+  projects: [
+    { name: "sqlite", use: { engine: "sqlite" } },
+    { name: "postgres", use: { engine: "postgres" } },
+  ],
+});

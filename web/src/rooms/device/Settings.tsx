@@ -1,6 +1,5 @@
 import { Button, Group, Modal, Stack, Switch, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { ApiError } from "../../api/client";
 import type { DeviceInfo } from "../../api/types";
@@ -65,7 +64,6 @@ export function Settings({ profileId, device }: { profileId: string; device: Dev
 
 function Delete({ profileId, device }: { profileId: string; device: DeviceInfo }) {
   const [opened, setOpened] = useState(false);
-  const navigate = useNavigate();
   const points = useQuery(amountQuery(profileId, device.id)).data;
   const remove = useDeleteDevice(profileId, device.id);
   return (
@@ -86,12 +84,7 @@ function Delete({ profileId, device }: { profileId: string; device: DeviceInfo }
             <Button
               color="red"
               loading={remove.isPending}
-              onClick={() =>
-                remove.mutate(undefined, {
-                  onSuccess: () =>
-                    void navigate({ to: "/p/$profileId/devices", params: { profileId }, replace: true }),
-                })
-              }
+              onClick={() => remove.mutate()}
             >
               {t.devices.deleteConfirm}
             </Button>

@@ -1,5 +1,6 @@
 // Devices of one profile. Keys begin with ["p", profile, "device"].
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
 import { call, type Query } from "../../api/client";
 import type { DeviceInfo, DeviceRequest, DeviceRow, DeviceToken } from "../../api/types";
 
@@ -79,10 +80,16 @@ export function useEditDevice(profile: string, id: string) {
   });
 }
 
+/** Deletes the device and leads to the list, before anything asks for the device again. */
 export function useDeleteDevice(profile: string, id: string) {
   const client = useQueryClient();
+  const navigate = useNavigate();
   return useMutation({
     mutationFn: () => call<string>("DELETE", `/device/${id}`, { profile }),
-    onSuccess: () => client.invalidateQueries({ queryKey: listKey(profile) }),
+    onSuccess: async () => {
+      await navigate({ to: "/p/$profileId/devices", params: { profileId: profile }, replace: true });
+      client.removeQueries({ queryKey: deviceKey(profile, id) });
+      await client.invalidateQueries({ queryKey: listKey(profile) });
+    },
   });
 }

@@ -1,6 +1,6 @@
 import { Alert, Button, FileButton, Group, Modal, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
 import { ApiError } from "../../api/client";
 import type { ProfileInfo } from "../../api/types";
@@ -183,7 +183,6 @@ function Delete({ info }: { info: Info }) {
 }
 
 function DeleteForm({ info, cancel }: { info: Info; cancel: () => void }) {
-  const navigate = useNavigate();
   const summary = useQuery(summaryQuery(info.id)).data;
   const remove = useDeleteProfile(info.id);
   const [typed, setTyped] = useState("");
@@ -192,7 +191,7 @@ function DeleteForm({ info, cancel }: { info: Info; cancel: () => void }) {
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        remove.mutate(password, { onSuccess: () => void navigate({ to: "/profiles", replace: true }) });
+        remove.mutate(password);
       }}
     >
       <Stack>

@@ -1,5 +1,6 @@
 // Profiles as the API tells of them. Everything inside a profile has a key that begins with ["p", id].
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
 import { call } from "../../api/client";
 import type { Profile, ProfileInfo } from "../../api/types";
 
@@ -49,13 +50,17 @@ export function useRemoveLogo(id: string) {
   });
 }
 
+/** Deletes the profile and leaves it, before the list without it takes the page away. */
 export function useDeleteProfile(id: string) {
   const client = useQueryClient();
+  const navigate = useNavigate();
   return useMutation({
     mutationFn: (password: string) => call<string>("DELETE", `/profile/${id}`, { profile: id, body: { password } }),
-    onSuccess: () => {
+    onSuccess: async () => {
+      await navigate({ to: "/profiles", replace: true });
+      client.removeQueries({ queryKey: ["p", id] });
       client.setQueryData(profilesQuery.queryKey, (rows) => rows?.filter((row) => row.id !== id));
-      return client.invalidateQueries({ queryKey: profilesQuery.queryKey });
+      await client.invalidateQueries({ queryKey: profilesQuery.queryKey });
     },
   });
 }

@@ -102,16 +102,13 @@ func (s *Service) open(ctx context.Context, a id.Account, pl plan.Plan) (*book, 
 			shares[c.Profile].allowed, shares[c.Profile].used = c.Allowed, c.Used
 		}
 	}
-	if _, err := s.db.Exec(ctx, `DELETE FROM departed WHERE account = $1 AND cycle_end <= $2`, string(a), now); err != nil {
-		return nil, wrap("forget what left", err)
-	}
 	gone, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (x plan.Amounts, err error) {
 		var to []any
 		for _, f := range flows {
 			to = append(to, &x[plan.Index(f)])
 		}
 		return x, r.Scan(to...)
-	}, `SELECT `+columns("%s", flows)+` FROM departed WHERE account = $1`, string(a))
+	}, `SELECT `+columns("%s", flows)+` FROM departed WHERE account = $1 AND cycle_end > $2`, string(a), now)
 	if err != nil {
 		return nil, wrap("read what left", err)
 	}

@@ -395,8 +395,9 @@ func (s *Service) flushSome(ctx context.Context, keys []leaseKey, all bool) erro
 	return nil
 }
 
-// Reap books what nodes held that have not renewed their leases: they are dead, and what they had taken counts
-// as spent. Run it every minute or so on one node.
+// Reap books what nodes held that have not renewed their leases, across profiles: they are dead, and what they
+// had taken counts as spent. It also forgets what left accounts in cycles that are over. Run it every minute or
+// so on one node.
 func (s *Service) Reap(ctx context.Context) error {
 	type row struct {
 		profile    id.Profile
@@ -405,7 +406,11 @@ func (s *Service) Reap(ctx context.Context) error {
 		start, end int64
 		renewed    int64
 	}
-	before := s.now() - abandoned.Milliseconds()
+	now := s.now()
+	if _, err := s.db.Exec(ctx, `DELETE FROM departed WHERE cycle_end <= $1`, now); err != nil {
+		return wrap("forget what left", err)
+	}
+	before := now - abandoned.Milliseconds()
 	rows, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (x row, err error) {
 		return x, r.Scan(&x.profile, &x.node, &x.service, &x.start, &x.end, &x.renewed)
 	}, `SELECT profile_id, node, service, cycle_start, cycle_end, renewed_at FROM lease WHERE renewed_at < $1 ORDER BY profile_id`, before)

@@ -184,6 +184,10 @@ func (a *App) openSealer(ctx context.Context) error {
 		}
 		return fmt.Errorf("%s does not hold the key this database was sealed with: bring the key that belongs to it (%w)", where, err)
 	}
+	if a.sealer.Stale(check) { // keys were rotated: a node with only the old one must not start any more
+		_, err := a.db.Exec(ctx, "UPDATE setting SET value = $1 WHERE name = $2", a.sealer.Check(), "seal check")
+		return err
+	}
 	return nil
 }
 
@@ -205,6 +209,7 @@ func (a *App) rooms() error {
 	log := audit.New(a.db, a.clock)
 	a.accounts = account.New(a.db, log, a.mail, account.Config{
 		Signup: account.Signup(a.settings.Signup), PublicURL: a.settings.publicURL(), Name: a.settings.Name, Log: a.log,
+		DefaultPlan: a.plans.Default,
 		Plan: func(name string) (string, bool) {
 			p, err := a.plans.Plan(name)
 			return p.ReportAs, err == nil
@@ -229,6 +234,7 @@ func (a *App) rooms() error {
 	a.jobs.EachNode("session last use", 10*time.Second, a.accounts.Flush)
 	a.jobs.Every("account tidy", time.Hour, a.accounts.Tidy)
 	a.jobs.EachNode("usage leases", time.Second, a.usage.Flush)
+	a.jobs.Every("usage leases of dead nodes", time.Minute, a.usage.Reap)
 	return a.serveRoutes()
 }
 

@@ -122,6 +122,9 @@ func (a *App) greet(ctx context.Context, out io.Writer) error {
 	} else {
 		line("mail", "waits in the outbox: no --smtp-url")
 	}
+	if s.PublicURL == "" && a.mail.Configured() {
+		line("", "links in mails begin with %s; say --public-url if people reach it otherwise", s.publicURL())
+	}
 	host, _, _ := net.SplitHostPort(s.Listen)
 	ip := net.ParseIP(host)
 	switch {

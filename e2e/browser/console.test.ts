@@ -114,6 +114,8 @@ test("from the set-up link to live data", async ({ page, paddock, engine, look }
 
   await test.step("the other profile sees nothing of it", async () => {
     await openSwitcher(page);
+    await expect(page.getByRole("option", { name: person.name })).toBeVisible();
+    await look("switcher", { fullPage: false });
     await page.getByRole("option", { name: person.name }).click();
     await expect(page.getByRole("heading", { name: "No device yet" })).toBeVisible();
     await expect(page).toHaveTitle(`Devices · ${person.name} · Paddock`);
@@ -150,7 +152,7 @@ test("a session that ends asks for the password and loses nothing typed", async 
   const dialog = page.getByRole("dialog", { name: "Your session has ended" });
   await expect(dialog).toBeVisible();
   complaints.expected("401 POST /profile/", "401 GET /session");
-  await look("session-ended");
+  await look("session-ended", { fullPage: false });
   await dialog.getByLabel(/^Password/).fill(person.password);
   await dialog.getByRole("button", { name: "Sign in" }).click();
   await expect(dialog).toHaveCount(0);
@@ -187,7 +189,7 @@ test("a profile is renamed, given a logo, and deleted by typing its name", async
   await confirm.click();
   await expect(dialog.getByRole("alert")).toContainText("Invalid password");
   complaints.expected("401 DELETE /profile/");
-  await look("profile-delete");
+  await look("profile-delete", { fullPage: false });
   await dialog.getByLabel("Your password").fill(person.password);
   await confirm.click();
   await expect(page.getByRole("heading", { name: "Profiles" })).toBeVisible();
@@ -218,8 +220,8 @@ test("a device is renamed, switched off so that what it sends is refused, and de
   await page.getByRole("tab", { name: "Settings" }).click();
   await page.getByRole("button", { name: "Delete device…" }).click();
   const dialog = page.getByRole("dialog", { name: "Delete Night script?" });
-  await expect(dialog).toContainText("1 data points");
-  await look("device-delete");
+  await expect(dialog).toContainText("1 data point ");
+  await look("device-delete", { fullPage: false });
   await dialog.getByRole("button", { name: "Delete for ever" }).click();
   await expect(page.getByRole("heading", { name: "Devices" })).toBeVisible();
   await expect(page.getByRole("row")).toHaveCount(2);

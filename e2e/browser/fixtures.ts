@@ -11,8 +11,9 @@ export interface EngineOption {
 interface Fixtures {
   /** Whatever the page complained of. Everything left in it at the end fails the test. */
   complaints: Complaints;
-  /** Pictures of the page as it is: light, dark, and at 375 px. Also looks for what must never be on a page. */
-  look: (name: string) => Promise<void>;
+  /** Pictures of the page as it is: light, dark, and at 375 px. Fails on a serious finding of axe and on a page that scrolls
+   *  sideways. What lies over a page is pictured without the page below the fold. */
+  look: (name: string, options?: { fullPage?: boolean }) => Promise<void>;
 }
 
 interface WorkerFixtures extends EngineOption {
@@ -72,22 +73,22 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
   ],
 
   look: async ({ page, engine }, use) => {
-    await use(async (name) => {
+    await use(async (name, { fullPage = true } = {}) => {
       const folder = join(import.meta.dirname, "screenshots", engine);
       await mkdir(folder, { recursive: true });
       const before = page.viewportSize();
       await settled(page);
-      await page.screenshot({ path: join(folder, `${name}-light.png`), fullPage: true });
+      await page.screenshot({ path: join(folder, `${name}-light.png`), fullPage });
       await page.emulateMedia({ colorScheme: "dark" });
       await settled(page);
-      await page.screenshot({ path: join(folder, `${name}-dark.png`), fullPage: true });
+      await page.screenshot({ path: join(folder, `${name}-dark.png`), fullPage });
       await expectAccessible(page, `${name}, dark`);
       await page.emulateMedia({ colorScheme: "light" });
       await settled(page);
       await expectAccessible(page, `${name}, light`);
       await page.setViewportSize({ width: 375, height: 720 });
       await settled(page);
-      await page.screenshot({ path: join(folder, `${name}-375.png`), fullPage: true });
+      await page.screenshot({ path: join(folder, `${name}-375.png`), fullPage });
       const width = await page.evaluate(() => document.documentElement.scrollWidth);
       expect(width, `${name} scrolls sideways at 375 px`).toBeLessThanOrEqual(375);
       if (before) await page.setViewportSize(before);

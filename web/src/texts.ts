@@ -54,7 +54,7 @@ const en = {
     signOut: "Sign out",
 
     setupTitle: "Set up Paddock",
-    setupText: "This makes the first account. It owns its profiles and runs this installation.",
+    setupText: "This makes the first account, which also looks after this installation.",
     setupButton: "Create the account",
 
     signInTitle: "Sign in",
@@ -119,7 +119,6 @@ const en = {
     empty: "No profile of that name",
     all: "All profiles",
     add: "Add Profile",
-    shared: "Shared",
   },
 
   profiles: {
@@ -163,8 +162,8 @@ const en = {
     deleteText: "Its devices, their data and its tokens go with it. Other profiles are not touched.",
     deleteButton: "Delete profile…",
     deleteTitle: (name: string) => `Delete ${name}?`,
-    deleteLoss: (devices: number, points: string) =>
-      `${devices === 1 ? "1 device" : `${devices} devices`} and ${points} data points will be lost.`,
+    deleteLoss: (devices: number, points: number, pointsText: string) =>
+      `${devices === 1 ? "1 device" : `${devices} devices`} and ${pointsText} data ${points === 1 ? "point" : "points"} will be lost.`,
     deleteType: (name: string) => `Type ${name} to confirm`,
     deletePassword: "Your password",
     deleteConfirm: "Delete for ever",
@@ -264,7 +263,8 @@ const en = {
     deleteText: "Its data and its tokens go with it.",
     deleteButton: "Delete device…",
     deleteTitle: (name: string) => `Delete ${name}?`,
-    deleteLoss: (points: string) => `${points} data points and every token of this device will be lost. There is no way back.`,
+    deleteLoss: (points: number, pointsText: string) =>
+      `${pointsText} data ${points === 1 ? "point" : "points"} and every token of this device will be lost. There is no way back.`,
     deleteConfirm: "Delete for ever",
 
     requestsText: "The last 100 requests of this device, refused ones included.",

@@ -71,6 +71,9 @@ export const variables: CSSVariablesResolver = () => ({
   },
   dark: {
     "--mantine-color-dimmed": "#9ba6a4",
+    "--mantine-color-disabled": "#3a4544",
+    "--mantine-color-disabled-color": "#8b9694",
+    "--mantine-color-gray-light": "#343e3d",
     "--mantine-color-placeholder": "#8b9694",
     "--mantine-color-error": "#ff8787",
     "--mantine-color-red-outline": "#ff8787",

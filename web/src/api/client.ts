@@ -2,6 +2,7 @@
 // call() returns the result or throws ApiError, which carries what a person needs to report: the sentence and the id
 // of the request.
 import { t } from "../texts";
+import type { components } from "./schema";
 
 export class ApiError extends Error {
   constructor(
@@ -10,6 +11,8 @@ export class ApiError extends Error {
     message: string,
     /** The server's id of this request, as its log has it; empty when no answer came. */
     readonly requestId: string,
+    /** The part of the input at fault, as the API names it; empty when it names none. */
+    readonly field: string,
   ) {
     super(message);
     this.name = "ApiError";
@@ -17,7 +20,8 @@ export class ApiError extends Error {
 
   /** The reason when the server's sentence is about this field ("name: must not be empty"), else undefined. */
   about(field: string): string | undefined {
-    return this.message.startsWith(`${field}: `) ? this.message.slice(field.length + 2) : undefined;
+    if (this.field !== field) return undefined;
+    return this.message.startsWith(`${field}: `) ? this.message.slice(field.length + 2) : this.message;
   }
 }
 
@@ -62,19 +66,22 @@ export async function call<T>(method: Method, path: string, options: Options = {
     text = await response.text();
   } catch (error) {
     if (options.signal?.aborted) throw error;
-    throw new ApiError(0, t.errors.offline, "");
+    throw new ApiError(0, t.errors.offline, "", "");
   }
   const envelope = parse(text);
   const requestId = response.headers.get("X-Request-Id") ?? "";
   if (response.ok && envelope?.status === true) return envelope.result as T;
   if (response.status === 401) onUnauthorized();
-  const said = envelope?.message ?? envelope?.result;
-  throw new ApiError(response.status, typeof said === "string" && said ? said : t.errors.odd(response.status), requestId);
+  throw new ApiError(
+    response.status,
+    envelope?.message || t.errors.odd(response.status),
+    envelope?.request_id || requestId,
+    envelope?.field ?? "",
+  );
 }
 
-interface Envelope {
-  status?: unknown;
-  message?: unknown;
+interface Envelope extends Partial<Omit<components["schemas"]["Error"], "status">> {
+  status?: boolean;
   result?: unknown;
 }
 

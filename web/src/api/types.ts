@@ -1,59 +1,38 @@
-// Shapes of the answers the console reads, only the members it reads. Times are ISO strings in UTC.
+// Shapes of the answers the console reads: the members it reads, out of the API's own document. A member that the API
+// renames is an error here. Times are ISO strings in UTC.
+import type { components } from "./schema";
 
-export interface Status {
-  version: string;
-  /** Who may sign up: "open" anybody, "invite" and "closed" nobody by themselves. */
-  signup: string;
-  /** True while there is no account. */
-  setup: boolean;
-}
+type Schemas = components["schemas"];
 
-export interface Account {
-  id: string;
-  name: string;
-  email: string;
-  timezone: string;
-}
+/** Members of an answer. The document does not say so, but answers always carry all of theirs. */
+type Answer<Name extends keyof Schemas, Member extends keyof Schemas[Name]> = Required<Pick<Schemas[Name], Member>>;
+
+/** signup says who may sign up: "open" anybody, "invite" and "closed" nobody by themselves; setup is true while there is no
+ *  account. */
+export type Status = Answer<"AppStatus", "signup" | "setup">;
+
+export type Account = Answer<"AccountInfo", "id" | "name" | "email" | "timezone">;
 
 export interface Session {
   account: Account;
 }
 
-/** A row of GET /profile. */
-export interface Profile {
-  id: string;
-  name: string;
-  logo_url: string | null;
-  paused: boolean;
-  from_share?: boolean;
-}
+export type Profile = Answer<"ProfileListRow", "id" | "name" | "logo_url" | "paused">;
 
 export interface ProfileInfo {
-  info: { id: string; account: string; name: string; logo_url: string | null; paused: boolean; pause_reason: string | null };
+  info: Answer<"UsageInfo", "id" | "name" | "logo_url" | "paused" | "pause_reason">;
 }
 
-export interface ProfileSummary {
-  /** By service; a limit at or above `unlimited` means none. */
-  limit: Record<string, number>;
-  limit_used: Record<string, number>;
-  amount: Record<string, number>;
-}
+/** By service: what may be used and what has been. By kind of thing: how many there are. */
+export type ProfileSummary = Answer<"UsageSummaryResult", "limit" | "limit_used" | "amount">;
 
-export type DeviceType = "mutable" | "immutable";
+export type DeviceInfo = Answer<"DeviceInfo", "id" | "name" | "type" | "active" | "last_input">;
 
-export interface DeviceRow {
-  id: string;
-  name: string;
-  type: string;
-  active: boolean;
-  last_input: string | null;
-}
+/** A row of the list has the members that were asked for. */
+export type DeviceRow = DeviceInfo;
 
-export interface DeviceInfo extends DeviceRow {
-  created_at: string;
-  chunk_period?: string;
-  chunk_retention?: number;
-}
+export type NewDevice = Pick<Schemas["DeviceCreateInput"], "chunk_period" | "chunk_retention"> &
+  Required<Pick<Schemas["DeviceCreateInput"], "name" | "type">>;
 
 export interface DeviceToken {
   token: string;
@@ -61,26 +40,15 @@ export interface DeviceToken {
   permission: string;
 }
 
-export interface Point {
-  id: string;
-  variable: string;
+/** One of the last requests of a device; reason says why it was refused. */
+export type DeviceRequest = Answer<
+  "DeviceRequestRow",
+  "time" | "method" | "path" | "address" | "token" | "verdict" | "status" | "reason" | "body"
+>;
+
+/** Absent members are left out of points, so these are not all there. */
+export type Point = Answer<"DataRow", "id" | "variable" | "time"> & {
   value?: string | number | boolean;
   unit?: string;
-  group?: string;
-  location?: { type: "Point"; coordinates: [number, number] };
-  time: string;
-}
-
-/** One of the last requests of a device. */
-export interface DeviceRequest {
-  time: string;
-  method: string;
-  path: string;
-  verdict: "accepted" | "refused";
-  status: number;
-  /** Why it was refused. */
-  reason: string | null;
-  address: string;
-  token: string;
-  body: string;
-}
+  location?: { coordinates: [number, number] };
+};

@@ -9,7 +9,7 @@ export function Crash({ error }: { error: unknown }) {
   return (
     <Container size="sm" py="xl" component="main">
       <Page title={t.errors.crashed}>
-        <Empty title={t.errors.crashed} text={t.errors.crashedHint}>
+        <Empty text={t.errors.crashedHint}>
           <Group>
             <Button onClick={() => location.reload()}>{t.errors.reload}</Button>
           </Group>

@@ -9,7 +9,7 @@ export function NotFound() {
   return (
     <Container size="sm" py="xl" component="main">
       <Page title={t.notFound.title}>
-        <Empty title={t.notFound.title} text={t.notFound.text}>
+        <Empty text={t.notFound.text}>
           <ButtonLink to="/">{t.notFound.home}</ButtonLink>
         </Empty>
       </Page>

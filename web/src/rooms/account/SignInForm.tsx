@@ -31,6 +31,7 @@ export function SignInForm({ email: known = "", onDone }: { email?: string; onDo
           name="password"
           autoComplete="current-password"
           required
+          data-autofocus={known !== "" || undefined}
           value={password}
           onChange={(event) => setPassword(event.currentTarget.value)}
           visibilityToggleButtonProps={{ "aria-label": t.show }}

@@ -28,7 +28,7 @@ export default function Chart({ series }: { series: Series }) {
     if (!element) return;
     const line = scheme === "dark" ? "#69bb88" : "#2a7a4b";
     const text = scheme === "dark" ? "#b8c0c2" : "#5b6466";
-    const grid = scheme === "dark" ? "#2b3235" : "#e6ebe7";
+    const grid = scheme === "dark" ? "#3c4847" : "#e6ebe7";
     const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
     const options: uPlot.Options = {
       width: element.clientWidth,
@@ -36,8 +36,8 @@ export default function Chart({ series }: { series: Series }) {
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
       legend: { show: false },
       cursor: { drag: { x: false, y: false } },
-      scales: { y: { range: padded } },
-      axes: [{ ...axis, space: 80, values: timeLabels(zone) }, { ...axis, size: 56 }],
+      scales: { x: { range: around }, y: { range: padded } },
+      axes: [{ ...axis, space: 80, size: 42, values: timeLabels(zone) }, { ...axis, size: 56 }],
       series: [
         {},
         {
@@ -91,6 +91,11 @@ function timeLabels(zone: string): uPlot.Axis.DynamicValues {
       return label;
     });
   };
+}
+
+/** From the first point to the last; half an hour to each side of a single one. */
+function around(_plot: uPlot, min: number, max: number): uPlot.Range.MinMax {
+  return min === max ? [min - 1800, max + 1800] : [min, max];
 }
 
 /** Room above and below, and some height for a value that never changes. */

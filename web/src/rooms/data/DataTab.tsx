@@ -127,26 +127,26 @@ function ChartCard({ series }: { series: Series }) {
 
 function LastPoints({ points, all }: { points: Point[]; all: number }) {
   const time = useTime();
-  const grouped = points.some((point) => point.location);
+  const placed = points.some((point) => point.location);
   return (
     <Section title={t.data.latest} text={t.data.latestText(count(points.length), count(all))}>
-      <Table.ScrollContainer minWidth={grouped ? 520 : 380}>
-        <Table verticalSpacing={6}>
+      <Table.ScrollContainer minWidth={placed ? 440 : 280}>
+        <Table verticalSpacing={6} horizontalSpacing="xs">
           <Table.Thead>
             <Table.Tr>
-              <Table.Th>{t.data.time}</Table.Th>
               <Table.Th>{t.data.variable}</Table.Th>
               <Table.Th>{t.data.value}</Table.Th>
-              {grouped && <Table.Th>{t.data.location}</Table.Th>}
+              {placed && <Table.Th>{t.data.location}</Table.Th>}
+              <Table.Th>{t.data.time}</Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
             {points.map((point) => (
               <Table.Tr key={point.id}>
-                <Table.Td className="nowrap">{time(point.time)}</Table.Td>
                 <Table.Td className="mono">{point.variable}</Table.Td>
                 <Table.Td style={{ overflowWrap: "anywhere" }}>{valueText(point.value, point.unit)}</Table.Td>
-                {grouped && <Table.Td className="nowrap">{place(point)}</Table.Td>}
+                {placed && <Table.Td>{place(point)}</Table.Td>}
+                <Table.Td>{time(point.time)}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>

@@ -2,7 +2,6 @@ import { Button, Group, NumberInput, Radio, Select, Stack, TextInput } from "@ma
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { ApiError } from "../../api/client";
-import type { DeviceType } from "../../api/types";
 import { t } from "../../texts";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { ButtonLink } from "../../ui/links";
@@ -14,6 +13,7 @@ const route = getRouteApi("/_in/p/$profileId/devices/add");
 
 // How many chunks of a period may be kept.
 const mostChunks = { day: 31, week: 26, month: 36, quarter: 36 };
+type Storage = "mutable" | "immutable";
 type Period = keyof typeof mostChunks;
 const periods = Object.entries(t.devices.periods).map(([value, label]) => ({ value, label }));
 
@@ -22,7 +22,7 @@ export function CreateDevicePage() {
   const navigate = useNavigate();
   const profileName = useProfileName(profileId);
   const [name, setName] = useState("");
-  const [type, setType] = useState<DeviceType>("mutable");
+  const [type, setType] = useState<Storage>("mutable");
   const [period, setPeriod] = useState<Period>("month");
   const [retention, setRetention] = useState(12);
   const create = useCreateDevice(profileId);

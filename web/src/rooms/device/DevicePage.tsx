@@ -29,7 +29,7 @@ export function DevicePage() {
     if (device.error instanceof ApiError && device.error.status === 404)
       return (
         <Page title={t.notFound.device} profile={profileName}>
-          <Empty title={t.notFound.device} text={t.notFound.deviceText}>
+          <Empty text={t.notFound.deviceText}>
             <ButtonLink to="/p/$profileId/devices" params={{ profileId }}>
               {t.notFound.toDevices}
             </ButtonLink>

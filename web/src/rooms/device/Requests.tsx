@@ -1,5 +1,6 @@
 import { Badge, Code, Stack, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import type { DeviceRequest } from "../../api/types";
 import { t } from "../../texts";
 import { Empty } from "../../ui/Empty";
 import { ErrorNote } from "../../ui/ErrorNote";
@@ -18,24 +19,24 @@ export function Requests({ profileId, deviceId }: { profileId: string; deviceId:
   return (
     <Section title={t.devices.tabRequests} text={t.devices.requestsText}>
       <ErrorNote error={requests.error} />
-      <Table.ScrollContainer minWidth={560}>
-        <Table verticalSpacing="xs">
+      <Table.ScrollContainer minWidth={290}>
+        <Table verticalSpacing="xs" horizontalSpacing={8}>
           <Table.Thead>
             <Table.Tr>
               <Table.Th>{t.devices.requestTime}</Table.Th>
               <Table.Th>{t.devices.requestVerdict}</Table.Th>
               <Table.Th>{t.devices.requestWhat}</Table.Th>
-              <Table.Th>{t.devices.requestAddress}</Table.Th>
-              <Table.Th>{t.devices.requestToken}</Table.Th>
+              <Table.Th visibleFrom="sm">{t.devices.requestAddress}</Table.Th>
+              <Table.Th visibleFrom="sm">{t.devices.requestToken}</Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
             {requests.data.map((row, index) => (
               <Table.Tr key={`${row.time} ${index}`}>
-                <Table.Td className="nowrap">{time(row.time)}</Table.Td>
+                <Table.Td>{time(row.time)}</Table.Td>
                 <Table.Td>
                   <Stack gap={4} align="flex-start">
-                    <Badge color={row.verdict === "accepted" ? "paddock" : "red"} variant="light">
+                    <Badge miw="max-content" color={row.verdict === "accepted" ? "paddock" : "red"} variant="light">
                       {row.verdict === "accepted" ? t.devices.requestAccepted : t.devices.requestRefused} {row.status}
                     </Badge>
                     {row.reason && <Text size="xs">{row.reason}</Text>}
@@ -44,6 +45,9 @@ export function Requests({ profileId, deviceId }: { profileId: string; deviceId:
                 <Table.Td>
                   <Text size="sm" className="mono">
                     {row.method} {row.path}
+                  </Text>
+                  <Text size="xs" className="mono" hiddenFrom="sm">
+                    {row.address} {token(row)}
                   </Text>
                   {row.body && (
                     <details>
@@ -58,8 +62,12 @@ export function Requests({ profileId, deviceId }: { profileId: string; deviceId:
                     </details>
                   )}
                 </Table.Td>
-                <Table.Td className="mono">{row.address}</Table.Td>
-                <Table.Td className="mono">{row.token ? `…${row.token}` : t.none}</Table.Td>
+                <Table.Td className="mono" visibleFrom="sm">
+                  {row.address}
+                </Table.Td>
+                <Table.Td className="mono" visibleFrom="sm">
+                  {token(row)}
+                </Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
@@ -67,4 +75,9 @@ export function Requests({ profileId, deviceId }: { profileId: string; deviceId:
       </Table.ScrollContainer>
     </Section>
   );
+}
+
+/** The last four characters of the token that came with a request. */
+function token(row: DeviceRequest): string {
+  return row.token ? `…${row.token}` : t.none;
 }

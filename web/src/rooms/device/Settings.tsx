@@ -75,7 +75,7 @@ function Delete({ profileId, device }: { profileId: string; device: DeviceInfo }
       </Group>
       <Modal opened={opened} onClose={() => setOpened(false)} title={t.devices.deleteTitle(device.name)} centered>
         <Stack>
-          <Text size="sm">{points === undefined ? t.devices.deleteText : t.devices.deleteLoss(count(points))}</Text>
+          <Text size="sm">{points === undefined ? t.devices.deleteText : t.devices.deleteLoss(points, count(points))}</Text>
           <ErrorNote error={remove.error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={() => setOpened(false)} data-autofocus>

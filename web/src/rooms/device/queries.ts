@@ -2,7 +2,7 @@
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { call, type Query } from "../../api/client";
-import type { DeviceInfo, DeviceRequest, DeviceRow, DeviceToken } from "../../api/types";
+import type { DeviceInfo, DeviceRequest, DeviceRow, DeviceToken, NewDevice } from "../../api/types";
 
 export const pageSize = 20;
 
@@ -50,13 +50,6 @@ export const requestsQuery = (profile: string, id: string) =>
     queryFn: ({ signal }) => call<DeviceRequest[]>("GET", `/device/${id}/requests`, { profile, signal }),
     refetchInterval: 3000,
   });
-
-export interface NewDevice {
-  name: string;
-  type: "mutable" | "immutable";
-  chunk_period?: string;
-  chunk_retention?: number;
-}
 
 export function useCreateDevice(profile: string) {
   const client = useQueryClient();

@@ -15,7 +15,7 @@ export function ProfileGate() {
   if (here) return <Outlet />;
   return (
     <Page title={t.notFound.profile}>
-      <Empty title={t.notFound.profile} text={t.notFound.profileText}>
+      <Empty text={t.notFound.profileText}>
         <ButtonLink to="/profiles">{t.switcher.all}</ButtonLink>
       </Empty>
     </Page>

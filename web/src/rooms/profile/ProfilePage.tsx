@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
 import { ApiError } from "../../api/client";
-import type { ProfileInfo } from "../../api/types";
+import type { ProfileInfo, ProfileSummary } from "../../api/types";
 import { t } from "../../texts";
 import { CopyButton } from "../../ui/CopyButton";
 import { ErrorNote } from "../../ui/ErrorNote";
@@ -197,7 +197,7 @@ function DeleteForm({ info, cancel }: { info: Info; cancel: () => void }) {
       <Stack>
         <Text size="sm">
           {summary
-            ? t.profiles.deleteLoss(summary.amount.device ?? 0, count(summary.limit_used.data_records ?? 0))
+            ? loss(summary)
             : t.profiles.deleteText}
         </Text>
         <TextInput
@@ -227,4 +227,10 @@ function DeleteForm({ info, cancel }: { info: Info; cancel: () => void }) {
       </Stack>
     </form>
   );
+}
+
+/** What goes with a profile, in one sentence. */
+function loss(summary: ProfileSummary): string {
+  const points = summary.limit_used.data_records ?? 0;
+  return t.profiles.deleteLoss(summary.amount.device ?? 0, points, count(points));
 }

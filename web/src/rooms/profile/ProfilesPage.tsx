@@ -39,7 +39,7 @@ export function ProfilesPage() {
                   {row.name}
                 </TextLink>
                 <Text size="xs" c="dimmed" className="mono" truncate>
-                  {row.from_share ? t.switcher.shared : row.id}
+                  {row.id}
                 </Text>
               </Stack>
               {row.paused && (

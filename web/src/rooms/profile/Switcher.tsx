@@ -75,11 +75,6 @@ export function Switcher({ current }: { current?: string }) {
                 <Text size="sm" truncate flex={1} fw={row.id === current ? 600 : undefined}>
                   {row.name}
                 </Text>
-                {row.from_share && (
-                  <Text size="xs" c="dimmed">
-                    {t.switcher.shared}
-                  </Text>
-                )}
               </Group>
             </Combobox.Option>
           ))}

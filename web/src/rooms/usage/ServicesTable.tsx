@@ -12,30 +12,28 @@ export function ServicesTable({ profile }: { profile: string }) {
   if (summary.isPending) return <Loading />;
   if (!summary.data) return <ErrorNote error={summary.error} retry={() => void summary.refetch()} />;
   const { limit, limit_used: used } = summary.data;
+  const services = Object.entries(t.usage.services).filter(([service]) => service in limit);
+  const bars = services.some(([service]) => !unlimited(limit[service] ?? 0));
   return (
-    <Table.ScrollContainer minWidth={320}>
-      <Table verticalSpacing="xs">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{t.usage.service}</Table.Th>
-            <Table.Th ta="right">{t.usage.used}</Table.Th>
-            <Table.Th ta="right">{t.usage.limit}</Table.Th>
-            <Table.Th visibleFrom="sm" w="30%" aria-label={t.usage.used} />
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {Object.entries(t.usage.services)
-            .filter(([service]) => service in limit)
-            .map(([service, name]) => (
-              <Row key={service} name={name} used={used[service] ?? 0} limit={limit[service] ?? 0} />
-            ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <Table verticalSpacing="xs" horizontalSpacing={8}>
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th>{t.usage.service}</Table.Th>
+          <Table.Th ta="right">{t.usage.used}</Table.Th>
+          <Table.Th ta="right">{t.usage.limit}</Table.Th>
+          {bars && <Table.Td visibleFrom="sm" w="30%" />}
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {services.map(([service, name]) => (
+          <Row key={service} name={name} used={used[service] ?? 0} limit={limit[service] ?? 0} bars={bars} />
+        ))}
+      </Table.Tbody>
+    </Table>
   );
 }
 
-function Row({ name, used, limit }: { name: string; used: number; limit: number }) {
+function Row({ name, used, limit, bars }: { name: string; used: number; limit: number; bars: boolean }) {
   const bounded = !unlimited(limit);
   const percent = limit > 0 ? Math.min(100, Math.floor((used / limit) * 100)) : used > 0 ? 100 : 0;
   const color = percent >= 100 ? "red" : percent >= 80 ? "yellow" : "paddock";
@@ -52,13 +50,15 @@ function Row({ name, used, limit }: { name: string; used: number; limit: number 
           </Text>
         )}
       </Table.Td>
-      <Table.Td visibleFrom="sm">
-        {bounded && (
-          <Progress.Root size="sm">
-            <Progress.Section value={percent} color={color} aria-label={`${name}: ${t.usage.share(percent)}`} />
-          </Progress.Root>
-        )}
-      </Table.Td>
+      {bars && (
+        <Table.Td visibleFrom="sm">
+          {bounded && (
+            <Progress.Root size="sm">
+              <Progress.Section value={percent} color={color} aria-label={`${name}: ${t.usage.share(percent)}`} />
+            </Progress.Root>
+          )}
+        </Table.Td>
+      )}
     </Table.Tr>
   );
 }

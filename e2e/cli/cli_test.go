@@ -8,6 +8,7 @@
 //	ready ADDRESS                   waits until the server there is ready
 //	call METHOD URL [TOKEN [FILE]]  sends a request, the file as its JSON body; prints status and body
 //	get NAME EXPRESSION             sets $NAME to what the expression's group finds in the last output
+//	terminate                       sends SIGTERM to everything in the background
 //	sleep                           waits until other nodes and processes have heard of a change (a second)
 package cli
 
@@ -21,8 +22,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -49,6 +53,9 @@ func TestPostgres(t *testing.T) {
 		})
 		key := make([]byte, 32)
 		rand.Read(key)
+		if dir, err := exec.Command("pg_config", "--bindir").Output(); err == nil { // psql, where it is not on the path
+			env.Setenv("PATH", env.Getenv("PATH")+string(os.PathListSeparator)+strings.TrimSpace(string(dir)))
+		}
 		env.Setenv("PADDOCK_DATABASE", url)
 		env.Setenv("PADDOCK_SECRET_KEY", base64.StdEncoding.EncodeToString(key))
 		return nil
@@ -81,7 +88,7 @@ func run(t *testing.T, dir string, setup func(*testscript.Env) error) {
 				return setup(env)
 			},
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
-				"port": port, "ready": ready, "call": call, "get": get, "sleep": sleep,
+				"port": port, "ready": ready, "call": call, "get": get, "sleep": sleep, "terminate": terminate,
 			},
 		})
 	})
@@ -147,6 +154,13 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s is not in the last output", args[1])
 	}
 	ts.Setenv(args[0], found[1])
+}
+
+// terminate asks the servers in the background to end; testscript's kill knows no SIGTERM.
+func terminate(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, cmd := range ts.BackgroundCmds() {
+		ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+	}
 }
 
 // sleep waits as long as a change may take to be known everywhere.

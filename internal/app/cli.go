@@ -296,7 +296,7 @@ type tokenCreateCmd struct {
 func (c *tokenCreateCmd) Run(ctx context.Context, s streams) error {
 	expires, err := web.ParseExpire(c.Expire, time.Now())
 	if err != nil {
-		return fmt.Errorf("--expire: %w", err)
+		return fmt.Errorf("--expire: %v", err) // plain: a fault would hide the flag
 	}
 	return with(ctx, c.Store, s, func(a *App) error {
 		t, err := a.tokens.Mint(ctx, auth.SystemCaller(), token.MintInput{Profile: id.Profile(c.Profile), Name: c.Name,

@@ -79,17 +79,18 @@ const compare = {
   ne: (a, b) => a !== b,
 };
 
+const clocks = new Map(); // making a formatter takes longer than using it a hundred times
+
 /** What a clock on the wall of that zone shows: year, month, day, hour, minute. */
 function wallClock(time, zone) {
-  const parts = new Intl.DateTimeFormat("en-CA", {
-    timeZone: zone,
-    hourCycle: "h23",
-    year: "numeric",
-    month: "2-digit",
-    day: "2-digit",
-    hour: "2-digit",
-    minute: "2-digit",
-  }).formatToParts(time);
+  if (!clocks.has(zone)) {
+    const twoDigits = { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" };
+    clocks.set(
+      zone,
+      new Intl.DateTimeFormat("en-CA", { timeZone: zone, hourCycle: "h23", year: "numeric", ...twoDigits }),
+    );
+  }
+  const parts = clocks.get(zone).formatToParts(time);
   return Object.fromEntries(parts.map(({ type, value }) => [type, value]));
 }
 

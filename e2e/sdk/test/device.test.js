@@ -123,11 +123,6 @@ for (const engine of engines) {
         await refused(() => devices.info("not-an-id"), /./);
       });
 
-      test("tag keys of all devices", async () => {
-        const keys = await resources.tags.getTagKeys("device");
-        assert.deepEqual([...keys].sort(), ["floor", "kind", "room"]);
-      });
-
       test("buckets are devices by another name", async () => {
         assert.equal((await resources.buckets.list({ amount: 100 })).length, 25);
         assert.equal((await resources.buckets.info(made[1])).id, made[1]);

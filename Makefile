@@ -33,18 +33,16 @@ web/dist/index.html: $(WEB_SOURCES)
 	@scripts/web.sh build
 
 .PHONY: api
-api: ## write api/openapi.json from the Go types
-	@mkdir -p api
-	@go run ./cmd/paddock openapi > api/openapi.json.new
-	@mv api/openapi.json.new api/openapi.json
+api: ## write api/openapi.json and the README's table of calls from the routes
+	@go test ./internal/app -run 'TestOpenAPI|TestReadmeTable' -count=1 -update >/dev/null
 
 .PHONY: test
 test: ## every test: Go on SQLite and PostgreSQL with -race, fuzz, command line, load, client, browser
 	@scripts/test.sh $(STAGES)
 
-.PHONY: check
-check: ## what CI runs: lint, then every test
-	@scripts/test.sh lint go fuzz cli load sdk browser
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, the API document, the console's types
+	@scripts/test.sh lint
 
 .PHONY: bench
 bench: bin/paddock ## measure, compare with the targets and write docs/benchmarks.md (needs wrk)
@@ -77,7 +75,7 @@ clean: ## remove what was built (never data)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-# ---- parts of `make check` ----
+# ---- parts of `make lint` ----
 
 .PHONY: staticcheck
 staticcheck:

@@ -12,11 +12,14 @@ import (
 	"paddock/internal/usage"
 )
 
+// Counts is what Verify looked at.
+type Counts struct{ Points, Devices, Profiles int64 }
+
 // Verify recounts every point and compares, for each chunk and each profile, what is stored with what chunks
 // and usage say. It reads one instant, so it may run beside a live server; it reads every point, so it takes
 // its time. Findings are never nil.
-func (s *Service) Verify(ctx context.Context) ([]usage.Finding, error) {
-	out := []usage.Finding{}
+func (s *Service) Verify(ctx context.Context) ([]usage.Finding, Counts, error) {
+	out, counts := []usage.Finding{}, Counts{}
 	err := s.db.Snapshot(ctx, func(ctx context.Context) error {
 		held, err := s.usage.Stocks(ctx, plan.DataRecords)
 		if err != nil {
@@ -41,18 +44,19 @@ func (s *Service) Verify(ctx context.Context) ([]usage.Finding, error) {
 			if !known {
 				continue // deleted, and waiting for the purge
 			}
-			findings, err := s.store.recount(ctx, p, numbers[p], h)
+			findings, err := s.store.recount(ctx, p, numbers[p], h, &counts)
 			if err != nil {
 				return err
 			}
+			counts.Profiles++
 			out = append(out, findings...)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("verify data: %w", err)
+		return nil, counts, fmt.Errorf("verify data: %w", err)
 	}
-	return out, nil
+	return out, counts, nil
 }
 
 // owners are the profiles that have chunks, with their numbers, across profiles.
@@ -72,7 +76,7 @@ func (s *store) owners(ctx context.Context) (map[id.Profile]int64, error) {
 }
 
 // recount compares what a profile stores with the counters of its chunks and with data_records.
-func (s *store) recount(ctx context.Context, p id.Profile, no, records int64) ([]usage.Finding, error) {
+func (s *store) recount(ctx context.Context, p id.Profile, no, records int64, counts *Counts) ([]usage.Finding, error) {
 	var out []usage.Finding
 	found := func(format string, args ...any) {
 		out = append(out, usage.Finding{Profile: p, What: fmt.Sprintf(format, args...)})
@@ -86,12 +90,14 @@ func (s *store) recount(ctx context.Context, p id.Profile, no, records int64) ([
 	}
 	for _, x := range pairs {
 		stored[x.series] = x.n
+		counts.Points += x.n
 	}
 	gone, err := sqldb.All(ctx, s.db, sqldb.Value[int64], `SELECT series FROM series_purge WHERE profile_id = $1`, p)
 	if err != nil {
 		return nil, err
 	}
 	for _, series := range gone {
+		counts.Points -= stored[series]
 		delete(stored, series)
 	}
 	type place struct {
@@ -125,7 +131,12 @@ func (s *store) recount(ctx context.Context, p id.Profile, no, records int64) ([
 		return nil, err
 	}
 	var total int64
+	var last id.Device
 	for _, c := range counters {
+		if c.device != last {
+			counts.Devices++
+			last = c.device
+		}
 		total += c.points
 		if n := sums[c.chunkKey]; n != c.points {
 			found("device %s chunk %d: its counter says %d points, %d are stored", c.device, c.start, c.points, n)

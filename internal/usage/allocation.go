@@ -102,6 +102,14 @@ func (s *Service) open(ctx context.Context, a id.Account, pl plan.Plan) (*book, 
 			shares[c.Profile].allowed, shares[c.Profile].used = c.Allowed, c.Used
 		}
 	}
+	if b.departed, err = s.departedOf(ctx, a, now); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// departedOf is what profiles that left an account had used of the present cycle.
+func (s *Service) departedOf(ctx context.Context, a id.Account, now int64) (sum plan.Amounts, err error) {
 	gone, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (x plan.Amounts, err error) {
 		var to []any
 		for _, f := range flows {
@@ -109,15 +117,12 @@ func (s *Service) open(ctx context.Context, a id.Account, pl plan.Plan) (*book, 
 		}
 		return x, r.Scan(to...)
 	}, `SELECT `+columns("%s", flows)+` FROM departed WHERE account = $1 AND cycle_end > $2`, string(a), now)
-	if err != nil {
-		return nil, wrap("read what left", err)
-	}
 	for _, g := range gone {
-		for i := range plan.Services {
-			b.departed[i] = plus(b.departed[i], g[i])
+		for i := range sum {
+			sum[i] = plus(sum[i], g[i])
 		}
 	}
-	return b, nil
+	return sum, wrap("read what left", err)
 }
 
 // flows are the services of the pool that start anew with every cycle.

@@ -323,7 +323,7 @@ func (b *book) check() []string {
 			out = append(out, fmt.Sprintf("the profiles are allocated %d of %s, the pool has %d", b.allocated(i), svc, b.pool[i]))
 		}
 		for _, s := range b.shares {
-			if s.allowed[i] > s.alloc[i] {
+			if s.allowed[i] > s.alloc[i] || s.alloc[i]-s.allowed[i] > b.departed[i] {
 				out = append(out, fmt.Sprintf("profile %s may use %d of %s, it is allocated %d", s.Profile, s.allowed[i], svc, s.alloc[i]))
 			}
 		}

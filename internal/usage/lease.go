@@ -17,6 +17,7 @@ import (
 const (
 	idleAfter   = 10 * time.Second // a lease nobody spends from is given back
 	abandoned   = time.Minute      // a lease its node has not renewed for so long was spent
+	renewEvery  = abandoned / 4
 	rateWindow  = 5 * time.Second
 	settleBatch = 200
 )
@@ -37,6 +38,7 @@ type lease struct {
 	spent                map[int64]int64 // by quarter
 	recent               float64         // units of about the last five seconds
 	usedAt               int64           // when it was last spent from
+	renewedAt            int64           // when its row was last written
 	dead                 bool            // no longer in the map: look again
 }
 
@@ -183,7 +185,7 @@ func (s *Service) renew(ctx context.Context, k leaseKey, l *lease, n int64) erro
 		return err
 	}
 	l.left, l.spent = g.units, map[int64]int64{}
-	l.cycleStart, l.cycleEnd, l.version = g.start, g.end, g.version
+	l.cycleStart, l.cycleEnd, l.version, l.renewedAt = g.start, g.end, g.version, s.now()
 	return nil
 }
 
@@ -360,12 +362,18 @@ func (s *Service) flushSome(ctx context.Context, keys []leaseKey, all bool) erro
 		if err != nil {
 			return err
 		}
-		held, heldKeys = append(held, l), append(heldKeys, k)
 		t := l.settlement(k, all || now >= l.cycleEnd || now-l.usedAt >= idleAfter.Milliseconds())
-		work = append(work, t)
-		if len(t.spent) == 0 && t.back < l.left {
+		if len(t.spent) == 0 && !t.ends {
+			if now-l.renewedAt < renewEvery.Milliseconds() {
+				l.unlock() // nothing to tell
+				continue
+			}
 			live = append(live, string(k.profile))
 		}
+		held, heldKeys, work = append(held, l), append(heldKeys, k), append(work, t)
+	}
+	if len(held) == 0 {
+		return nil
 	}
 	var lost map[leaseKey]bool
 	err := s.db.Tx(ctx, func(ctx context.Context) (err error) {
@@ -380,7 +388,7 @@ func (s *Service) flushSome(ctx context.Context, keys []leaseKey, all bool) erro
 		return err
 	}
 	for i, l := range held {
-		l.spent = map[int64]int64{}
+		l.spent, l.renewedAt = map[int64]int64{}, now
 		l.left -= work[i].back
 		if lost[heldKeys[i]] {
 			l.left = 0

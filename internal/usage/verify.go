@@ -130,7 +130,7 @@ func (s *Service) verifyHistory(ctx context.Context, found func(Finding)) error 
 	return nil
 }
 
-// verifyAllocations reads every allocation with its counter, account by account.
+// verifyAllocations reads every allocation with its counter, account by account, across profiles.
 func (s *Service) verifyAllocations(ctx context.Context, found func(Finding)) error {
 	type row struct {
 		account id.Account
@@ -138,6 +138,7 @@ func (s *Service) verifyAllocations(ctx context.Context, found func(Finding)) er
 		c       Counter
 		counted bool
 	}
+	now := s.now()
 	counters := map[id.Profile]Counter{}
 	cs, err := sqldb.All(ctx, s.db, scanCounter, `SELECT profile_id, cycle_start, cycle_end, version, `+amountColumns+` FROM counter ORDER BY profile_id`)
 	if err != nil {
@@ -168,6 +169,9 @@ func (s *Service) verifyAllocations(ctx context.Context, found func(Finding)) er
 			if c.Version != r.a.Version {
 				found(Finding{Profile: r.a.Profile, What: fmt.Sprintf("its counter is of version %d of the allocation, which is at %d", c.Version, r.a.Version)})
 			}
+			if c.CycleEnd <= now { // nobody has turned it yet; the turn takes the limits anew
+				c.Allowed = r.a.Amounts
+			}
 			b.shares = append(b.shares, &share{Profile: r.a.Profile, alloc: r.a.Amounts, allowed: c.Allowed, used: c.Used})
 		}
 		start = end
@@ -177,6 +181,9 @@ func (s *Service) verifyAllocations(ctx context.Context, found func(Finding)) er
 			continue
 		}
 		b.pool = pl.Pool
+		if b.departed, err = s.departedOf(ctx, account, now); err != nil {
+			return err
+		}
 		for _, what := range b.check() {
 			found(Finding{Account: account, What: what})
 		}

@@ -247,7 +247,9 @@ func (a *App) serveRoutes() error {
 		return err
 	}
 	a.metrics = prometheus.NewRegistry()
-	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "writes_waiting", Help: "Writes that stand in the queue of rounds."},
+			func() float64 { return float64(a.db.Waiting()) }))
 	var routes []web.Route
 	for _, room := range []interface{ Routes() []web.Route }{a.accounts, a.profiles, a.tokens, a.usage, a.devices, a.data, a.plans} {
 		routes = append(routes, room.Routes()...)

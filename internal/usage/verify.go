@@ -135,8 +135,6 @@ func (s *Service) verifyAllocations(ctx context.Context, found func(Finding)) er
 	type row struct {
 		account id.Account
 		a       Allocation
-		c       Counter
-		counted bool
 	}
 	now := s.now()
 	counters := map[id.Profile]Counter{}

@@ -112,7 +112,7 @@ func (db *DB) openSQLite(ctx context.Context, path string, opt Options) error {
 	db.read.SetMaxOpenConns(n)
 	db.read.SetMaxIdleConns(n)
 	db.readers = newStmtCache(db.read)
-	db.queue = newQueue(1)
+	db.queue = newQueue()
 	db.background.Go(db.sqliteWriter)
 	db.background.Go(db.checkpointer)
 	return nil
@@ -135,7 +135,7 @@ func (db *DB) openPostgres(ctx context.Context, dsn string, opt Options) error {
 		db.read.Close()
 		return fmt.Errorf("open the database: %w", err)
 	}
-	db.queue = newQueue(committers)
+	db.queue = newQueue()
 	for range committers {
 		db.background.Go(db.postgresCommitter)
 	}

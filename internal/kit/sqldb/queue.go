@@ -66,7 +66,7 @@ type queue struct {
 	closed bool
 }
 
-func newQueue(int) *queue {
+func newQueue() *queue {
 	q := &queue{lines: map[string]*line{}}
 	q.wake = sync.NewCond(&q.mu)
 	return q
@@ -210,11 +210,11 @@ func (q *queue) close() {
 	q.wake.Broadcast()
 }
 
-// waitingJobs is how many jobs stand in the queue, for metrics.
-func (q *queue) waitingJobs() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.total
+// Waiting is how many writes stand in the queue, for metrics.
+func (db *DB) Waiting() int {
+	db.queue.mu.Lock()
+	defer db.queue.mu.Unlock()
+	return db.queue.total
 }
 
 // finish wakes the callers of a round. err is the round's fate: nil when it was committed.

@@ -63,7 +63,7 @@ var (
 // newPlan reads the tags of a route's In and reports what cannot work.
 func newPlan(r *Route) (*plan, error) {
 	if r.In.Kind() != reflect.Struct {
-		return nil, fmt.Errorf("In must be a struct, not %s", r.In)
+		return nil, fmt.Errorf("its In must be a struct, not %s", r.In)
 	}
 	p := &plan{}
 	if err := p.walk(r.In, nil); err != nil {
@@ -71,12 +71,12 @@ func newPlan(r *Route) (*plan, error) {
 	}
 	if p.members > 0 {
 		if p.body != bodyNone {
-			return nil, errors.New("In has both json members and a whole body")
+			return nil, errors.New("its In has both json members and a whole body")
 		}
 		p.body = bodyMembers
 		p.shadow = shadow(r.In)
 		if p.shadow.Size() != r.In.Size() {
-			return nil, errors.New("In has a layout that cannot be shadowed")
+			return nil, errors.New("its In has a layout that cannot be shadowed")
 		}
 	}
 	if p.body != bodyNone && (r.Method == "GET" || r.Form) {

@@ -129,7 +129,9 @@ func TestRouting(t *testing.T) {
 	word := func(w string) func(context.Context, auth.Caller, struct{}) (string, error) { return give(w, nil) }
 	s := start(t, web.Config{}, []web.Route{
 		web.Handle("GET /device/{id}", "", auth.Anyone, echoID),
-		web.Handle("GET /device/{id}/data", "", auth.Anyone, func(_ context.Context, _ auth.Caller, in echoIn) (string, error) { return "data of " + string(in.ID), nil }),
+		web.Handle("GET /device/{id}/data", "", auth.Anyone, func(_ context.Context, _ auth.Caller, in echoIn) (string, error) {
+			return "data of " + string(in.ID), nil
+		}),
 		web.Handle("GET /device/token/{token}", "", auth.Anyone, func(_ context.Context, _ auth.Caller, in struct {
 			Token string `path:"token"`
 		}) (string, error) {

@@ -74,6 +74,7 @@ test("from the set-up link to live data", async ({ page, paddock, engine, look }
     await expect(panel).toHaveCount(0);
     await expectDrawn(page.getByRole("img", { name: /^temperature: the last 145 points/ }));
     await look("device-live");
+    await look("console", { fullPage: false });
   });
 
   await test.step("the requests are listed", async () => {
@@ -248,6 +249,50 @@ test("the set-up link works once", async ({ page, paddock, complaints }) => {
   await page.getByRole("button", { name: "Create the account" }).click();
   await expect(page.getByRole("alert")).toContainText("Request id");
   expect(complaints.seen.splice(0)).toEqual([expect.stringMatching(/^4\d\d POST \/setup$/)]);
+});
+
+test("somebody signs up, confirms by mail, and sets a new password by mail", async ({ page, paddock, mailbox, complaints, look }) => {
+  const bob = { name: "Bob Builder", email: "bob@example.test", password: "first horse battery" };
+  await page.goto(`${paddock.url}/console/login`);
+  await page.getByRole("link", { name: "Sign up" }).click();
+  await expect(page.getByRole("heading", { name: "Sign up" })).toBeVisible();
+  await look("sign-up");
+  await page.getByLabel("Your name").fill(bob.name);
+  await page.getByLabel("E-mail").fill(bob.email);
+  await page.getByLabel(/^Password/).fill(bob.password);
+  await page.getByRole("button", { name: "Sign up" }).click();
+  await expect(page.getByRole("heading", { name: "Almost there" })).toBeVisible();
+  await look("sign-up-done");
+
+  const confirm = await mailbox.link(bob.email, "confirm");
+  await page.goto(confirm);
+  await look("confirm");
+  await page.getByRole("button", { name: "Confirm" }).click();
+  await expect(page.getByRole("heading", { name: "Confirmed" })).toBeVisible();
+  await page.goto(confirm); // a letter opened twice
+  await page.getByRole("button", { name: "Confirm" }).click();
+  await expect(page.getByRole("alert")).toContainText("Request id");
+  complaints.expected("400 GET /account/confirm/");
+
+  await page.goto(`${paddock.url}/console/login`);
+  await page.getByRole("link", { name: "Forgot the password?" }).click();
+  await page.getByLabel("E-mail").fill(bob.email);
+  await look("recover");
+  await page.getByRole("button", { name: "Send the link" }).click();
+  await expect(page.getByRole("heading", { name: "Look into your mail" })).toBeVisible();
+  await page.goto(await mailbox.link(bob.email, "reset"));
+  await page.getByLabel("New password").fill("second horse battery");
+  await look("reset");
+  await page.getByRole("button", { name: "Set the password" }).click();
+  await expect(page.getByRole("heading", { name: "The password is set" })).toBeVisible();
+  await page.getByRole("link", { name: "To sign in" }).click();
+  await page.getByLabel("E-mail").fill(bob.email);
+  await page.getByLabel(/^Password/).fill("second horse battery");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  // One profile, his own, and nothing of anybody else's.
+  await expect(page.getByRole("heading", { name: "No device yet" })).toBeVisible();
+  await openSwitcher(page);
+  await expect(page.getByRole("option")).toHaveCount(3);
 });
 
 test("the keyboard alone switches the profile", async ({ page, paddock }) => {

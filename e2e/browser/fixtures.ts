@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test as base, expect, type Page } from "@playwright/test";
+import { type Mailbox, startMailbox } from "./mailbox.ts";
 import { type Engine, type Paddock, startPaddock } from "./server.ts";
 
 export interface EngineOption {
@@ -17,6 +18,9 @@ interface Fixtures {
 }
 
 interface WorkerFixtures extends EngineOption {
+  /** The mail server that Paddock sends its letters through. */
+  mailbox: Mailbox;
+  /** A server that anybody may sign up at. */
   paddock: Paddock;
 }
 
@@ -29,9 +33,26 @@ export interface Complaints {
 export const test = base.extend<Fixtures, WorkerFixtures>({
   engine: ["sqlite", { option: true, scope: "worker" }],
 
+  mailbox: [
+    async ({}, use) => {
+      const mailbox = await startMailbox();
+      await use(mailbox);
+      await mailbox.stop();
+    },
+    { scope: "worker" },
+  ],
+
   paddock: [
-    async ({ engine }, use) => {
-      const paddock = await startPaddock(engine);
+    async ({ engine, mailbox }, use) => {
+      const paddock = await startPaddock(
+        engine,
+        "--signup",
+        "open",
+        "--smtp-url",
+        mailbox.url,
+        "--mail-from",
+        "paddock@example.test",
+      );
       await use(paddock);
       await paddock.stop();
     },

@@ -15,7 +15,7 @@ export default defineConfig<EngineOption>({
   fullyParallel: false,
   forbidOnly: Boolean(process.env.CI),
   retries: 0,
-  timeout: 120_000,
+  timeout: 240_000,
   expect: { timeout: 15_000 },
   reporter: "list",
   outputDir: "test-results",

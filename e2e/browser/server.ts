@@ -17,11 +17,12 @@ export interface Paddock {
   stop: () => Promise<void>;
 }
 
-export async function startPaddock(engine: Engine): Promise<Paddock> {
+/** Starts it with an empty data folder, on PostgreSQL with an empty database too; `more` are further flags of serve. */
+export async function startPaddock(engine: Engine, ...more: string[]): Promise<Paddock> {
   const binary = resolve(import.meta.dirname, process.env.PADDOCK_BIN || "../../bin/paddock");
   const data = await mkdtemp(join(tmpdir(), "paddock-browser-"));
   const listen = `127.0.0.1:${await freePort()}`;
-  const args = ["serve", "--listen", listen, "--data", data];
+  const args = ["serve", "--listen", listen, "--data", data, ...more];
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PADDOCK_")));
   let database: Database | undefined;
   if (engine === "postgres") {

@@ -93,9 +93,9 @@ function timeLabels(zone: string): uPlot.Axis.DynamicValues {
   };
 }
 
-/** From the first point to the last; half an hour to each side of a single one. */
-function around(_plot: uPlot, min: number, max: number): uPlot.Range.MinMax {
-  return min === max ? [min - 1800, max + 1800] : [min, max];
+/** From the first point to the last; half an hour to each side of a single one, for which uPlot itself proposes years. */
+function around(plot: uPlot, min: number, max: number): uPlot.Range.MinMax {
+  return min === max || plot.data[0].length === 1 ? [min - 1800, min + 1800] : [min, max];
 }
 
 /** Room above and below, and some height for a value that never changes. */

@@ -105,6 +105,8 @@ function Charts({ points }: { points: Point[] }) {
 
 function ChartCard({ series }: { series: Series }) {
   const { variable, unit, values } = series;
+  const least = Math.min(...values);
+  const greatest = Math.max(...values);
   return (
     <Card withBorder padding="md" component="section" miw={0}>
       <Group justify="space-between" align="baseline" mb="xs" wrap="nowrap">
@@ -118,9 +120,11 @@ function ChartCard({ series }: { series: Series }) {
       <Suspense fallback={<Skeleton height={190} aria-label={t.data.chartLoading} />}>
         <Chart series={series} />
       </Suspense>
-      <Text size="xs" c="dimmed" mt={4}>
-        {t.data.range(measured(Math.min(...values)), valueText(Math.max(...values), unit))}
-      </Text>
+      {least < greatest && (
+        <Text size="xs" c="dimmed" mt={4}>
+          {t.data.range(measured(least), valueText(greatest, unit))}
+        </Text>
+      )}
     </Card>
   );
 }

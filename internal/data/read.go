@@ -185,7 +185,7 @@ func (r *reader) skip(ctx context.Context, c *cursor, n int) error {
 			return err
 		}
 		step := min(n, most)
-		end, enough, err := r.store.ends(ctx, r.sel.profileNo, c.left, r.desc, step)
+		end, enough, rest, err := r.store.ends(ctx, r.sel.profileNo, c.left, r.desc, step)
 		if err != nil {
 			return err
 		}
@@ -193,10 +193,6 @@ func (r *reader) skip(ctx context.Context, c *cursor, n int) error {
 			r.past(c, end)
 			n -= step
 			continue
-		}
-		rest, err := r.store.count(ctx, r.sel, c.left)
-		if err != nil {
-			return err
 		}
 		n -= int(rest)
 		r.next(c)
@@ -528,9 +524,8 @@ func (r *reader) numbers(ctx context.Context, refs []ref, f func(variable string
 		enough := false
 		for _, ref := range c.refs {
 			err := r.store.windows(ctx, r.sel.profileNo, r.span(ref), r.desc, r.short(ref), func(piece span, _ bool) (bool, error) {
-				err := r.store.scan(ctx, r.sel, piece, r.desc, func(t int64, num float64) error {
+				err := r.store.scan(ctx, r.sel, piece, r.desc, func(t int64, num float64) {
 					enough = enough || f(c.variable, t, num)
-					return nil
 				})
 				return enough, err
 			})

@@ -22,7 +22,7 @@ var files embed.FS
 func Migrations() sqldb.Source { return sqldb.Source{Room: "data", FS: files} }
 
 // most is how many points one statement may walk over, so that neither a reader nor a writer keeps the others
-// waiting. (Points of one and the same instant are walked over together.)
+// waiting.
 const most = 5000
 
 // store is the seam between the rules of this room and the way points lie in the database. It knows chunks,
@@ -802,42 +802,136 @@ type span struct {
 	low, high key
 }
 
-// pages reads up to limit points from each of the spans, in order of time (the newest first when desc), in one
-// statement. Spans with a filter must be short enough for one statement; see windows.
-func (s *store) pages(ctx context.Context, q sel, spans []span, desc bool, limit int) ([]Point, error) {
-	dir := "ASC"
+// stretch is a part of a span that the index finds by itself on both engines: all between two times, or the
+// points of one instant between two numbers. All bounds are excluded.
+type stretch struct {
+	instant  bool
+	at       int64 // of an instant
+	from, to int64 // times, or the numbers of an instant
+}
+
+// stretches cuts a span into stretches, in the given order.
+func (sp span) stretches(desc bool) []stretch {
+	var out []stretch
+	if sp.low.time == sp.high.time {
+		return append(out, stretch{true, sp.low.time, sp.low.no, sp.high.no})
+	}
+	if sp.low.no != math.MaxInt64 {
+		out = append(out, stretch{true, sp.low.time, sp.low.no, math.MaxInt64})
+	}
+	out = append(out, stretch{from: sp.low.time, to: sp.high.time})
+	if sp.high.no != math.MinInt64 {
+		out = append(out, stretch{true, sp.high.time, math.MinInt64, sp.high.no})
+	}
 	if desc {
-		dir = "DESC"
+		slices.Reverse(out)
+	}
+	return out
+}
+
+// within adds a stretch of a series to a condition.
+func within(w *sqldb.Where, series int64, st stretch) string {
+	if st.instant {
+		return "series = " + w.Arg(series) + " AND time = " + w.Arg(st.at) + " AND no > " + w.Arg(st.from) + " AND no < " + w.Arg(st.to)
+	}
+	return "series = " + w.Arg(series) + " AND time > " + w.Arg(st.from) + " AND time < " + w.Arg(st.to)
+}
+
+func direction(desc bool) string {
+	if desc {
+		return "DESC"
+	}
+	return "ASC"
+}
+
+// pages reads up to limit points from each of the spans, in order of time (the newest first when desc), in one
+// statement. Spans with a filter must be short enough for one statement; see windows. The answer has the
+// points of each span in order; those of different spans follow each other.
+func (s *store) pages(ctx context.Context, q sel, spans []span, desc bool, limit int) ([]Point, error) {
+	type job struct {
+		series int64
+		stretch
+	}
+	var ranges, instants []job
+	for _, sp := range spans {
+		for _, st := range sp.stretches(desc) {
+			if st.instant {
+				instants = append(instants, job{sp.series, st})
+			} else {
+				ranges = append(ranges, job{sp.series, st})
+			}
+		}
+	}
+	// Few shapes of text: each kind is filled up to a size.
+	fill := func(jobs []job) []job {
+		if len(jobs) == 0 {
+			return jobs
+		}
+		instant := jobs[0].instant
+		for size := sizeFor(len(jobs)); len(jobs) < size; {
+			jobs = append(jobs, job{-1, stretch{instant: instant}})
+		}
+		return jobs
 	}
 	w := q.scope()
 	common := tail(w)
-	n := sizeFor(len(spans))
-	var b strings.Builder
 	lim := w.Arg(int64(limit))
-	for i := range n {
-		sp := span{series: -1}
-		if i < len(spans) {
-			sp = spans[i]
-		}
+	dir := direction(desc)
+	var b strings.Builder
+	for i, j := range append(fill(ranges), fill(instants)...) {
 		if i > 0 {
 			b.WriteString(" UNION ALL ")
 		}
-		fmt.Fprintf(&b, `SELECT * FROM (SELECT `+fullColumns+` FROM point WHERE profile_no = $1%s AND series = %s AND (time, no) > (%s, %s) AND (time, no) < (%s, %s)
-			ORDER BY time %s, no %s LIMIT %s) AS s%d`, common, w.Arg(sp.series), w.Arg(sp.low.time), w.Arg(sp.low.no), w.Arg(sp.high.time), w.Arg(sp.high.no), dir, dir, lim, i)
+		fmt.Fprintf(&b, `SELECT * FROM (SELECT `+fullColumns+` FROM point WHERE profile_no = $1%s AND %s ORDER BY time %s, no %s LIMIT %s) AS s%d`,
+			common, within(w, j.series, j.stretch), dir, dir, lim, i)
 	}
-	return sqldb.All(ctx, s.db, pointOf, b.String(), w.Args()...)
+	points, err := sqldb.All(ctx, s.db, pointOf, b.String(), w.Args()...)
+	if err != nil || len(instants) == 0 && len(spans) == 1 {
+		return points, err
+	}
+	slices.SortStableFunc(points, func(a, b Point) int {
+		if a.series != b.series {
+			return cmp.Compare(a.series, b.series)
+		}
+		c := cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.no, b.no))
+		if desc {
+			return -c
+		}
+		return c
+	})
+	out, of := points[:0], 0
+	for i := range points { // a span of several stretches may have brought more than its limit
+		if i == 0 || points[i].series != points[i-1].series {
+			of = 0
+		}
+		if of++; of <= limit {
+			out = append(out, points[i])
+		}
+	}
+	return out, nil
 }
 
-// ends finds the last key of the first n points of a span in the given order; false when it has fewer.
-func (s *store) ends(ctx context.Context, profileNo int64, sp span, desc bool, n int) (key, bool, error) {
-	dir := "ASC"
-	if desc {
-		dir = "DESC"
+// ends finds the key of the n-th point of a span in the given order; false when it has fewer, and then left
+// says how many.
+func (s *store) ends(ctx context.Context, profileNo int64, sp span, desc bool, n int) (end key, found bool, left int64, err error) {
+	dir := direction(desc)
+	for _, st := range sp.stretches(desc) {
+		w := sqldb.NewWhere("profile_no = ?", profileNo)
+		cond := within(w, sp.series, st)
+		skip := w.Arg(int64(n - 1))
+		end, found, err := sqldb.One(ctx, s.db, func(r sqldb.Scanner) (k key, err error) { return k, r.Scan(&k.time, &k.no) },
+			`SELECT time, no FROM point WHERE profile_no = $1 AND `+cond+` ORDER BY time `+dir+`, no `+dir+` LIMIT 1 OFFSET `+skip, w.Args()...)
+		if err != nil || found {
+			return end, found, 0, err
+		}
+		fewer, err := s.countIn(ctx, sel{profileNo: profileNo}, sp.series, st)
+		if err != nil {
+			return end, false, 0, err
+		}
+		n -= int(fewer)
+		left += fewer
 	}
-	return sqldb.One(ctx, s.db, func(r sqldb.Scanner) (k key, err error) { return k, r.Scan(&k.time, &k.no) },
-		`SELECT time, no FROM point WHERE profile_no = $1 AND series = $2 AND (time, no) > ($3, $4) AND (time, no) < ($5, $6)
-		ORDER BY time `+dir+`, no `+dir+` LIMIT 1 OFFSET $7`,
-		profileNo, sp.series, sp.low.time, sp.low.no, sp.high.time, sp.high.no, int64(n-1))
+	return end, false, left, nil
 }
 
 // windows cuts a span into pieces of at most most points and calls f with each, in the given order, until f
@@ -851,7 +945,7 @@ func (s *store) windows(ctx context.Context, profileNo int64, sp span, desc, who
 			_, err := f(sp, false)
 			return err
 		}
-		end, more, err := s.ends(ctx, profileNo, sp, desc, most)
+		end, more, _, err := s.ends(ctx, profileNo, sp, desc, most)
 		if err != nil {
 			return err
 		}
@@ -873,47 +967,64 @@ func (s *store) windows(ctx context.Context, profileNo int64, sp span, desc, who
 	}
 }
 
-// between adds a span to a condition.
-func between(w *sqldb.Where, sp span) *sqldb.Where {
-	return w.And("series = ?", sp.series).And("(time, no) > (?, ?)", sp.low.time, sp.low.no).And("(time, no) < (?, ?)", sp.high.time, sp.high.no)
-}
-
 // scan calls f with time and value of the numbers in a piece, in order of time.
-func (s *store) scan(ctx context.Context, q sel, piece span, desc bool, f func(time int64, num float64) error) error {
-	dir := "ASC"
-	if desc {
-		dir = "DESC"
-	}
-	w := between(q.scope(), piece)
-	rows, err := s.db.Query(ctx, `SELECT time, num FROM point WHERE profile_no = $1`+tail(w)+` AND kind = 1 ORDER BY time `+dir+`, no `+dir, w.Args()...)
-	if err != nil {
-		return err
-	}
-	return each(rows, func() error {
-		var t int64
-		var v float64
-		if err := rows.Scan(&t, &v); err != nil {
+func (s *store) scan(ctx context.Context, q sel, piece span, desc bool, f func(time int64, num float64)) error {
+	dir := direction(desc)
+	for _, st := range piece.stretches(desc) {
+		w := q.scope()
+		cond := tail(w) + " AND " + within(w, piece.series, st)
+		rows, err := s.db.Query(ctx, `SELECT time, num FROM point WHERE profile_no = $1`+cond+` AND kind = 1 ORDER BY time `+dir+`, no `+dir, w.Args()...)
+		if err != nil {
 			return err
 		}
-		return f(t, v)
-	})
+		if err := each(rows, func() error {
+			var t int64
+			var v float64
+			err := rows.Scan(&t, &v)
+			f(t, v)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // count counts the points of a piece.
 func (s *store) count(ctx context.Context, q sel, piece span) (n int64, err error) {
-	w := between(q.scope(), piece)
-	err = s.db.QueryRow(ctx, `SELECT COUNT(*) FROM point WHERE profile_no = $1`+tail(w), w.Args()...).Scan(&n)
+	for _, st := range piece.stretches(false) {
+		k, err := s.countIn(ctx, q, piece.series, st)
+		if err != nil {
+			return 0, err
+		}
+		n += k
+	}
+	return n, nil
+}
+
+func (s *store) countIn(ctx context.Context, q sel, series int64, st stretch) (n int64, err error) {
+	w := q.scope()
+	cond := tail(w) + " AND " + within(w, series, st)
+	err = s.db.QueryRow(ctx, `SELECT COUNT(*) FROM point WHERE profile_no = $1`+cond, w.Args()...).Scan(&n)
 	return n, err
 }
 
 // extreme reads the point with the largest (or smallest) number of a piece, the newest of equals.
-func (s *store) extreme(ctx context.Context, q sel, piece span, largest bool) (Point, bool, error) {
-	dir := "ASC"
-	if largest {
-		dir = "DESC"
+func (s *store) extreme(ctx context.Context, q sel, piece span, largest bool) (best Point, found bool, err error) {
+	for _, st := range piece.stretches(false) {
+		w := q.scope()
+		cond := tail(w) + " AND " + within(w, piece.series, st)
+		p, ok, err := sqldb.One(ctx, s.db, pointOf, `SELECT `+fullColumns+` FROM point WHERE profile_no = $1`+cond+` AND kind = 1
+			ORDER BY num `+direction(largest)+`, time DESC, no DESC LIMIT 1`, w.Args()...)
+		if err != nil {
+			return best, false, err
+		}
+		// Later stretches are newer: of equals they win.
+		if ok && (!found || p.Num == best.Num || p.Num > best.Num == largest) {
+			best, found = p, true
+		}
 	}
-	w := between(q.scope(), piece)
-	return sqldb.One(ctx, s.db, pointOf, `SELECT `+fullColumns+` FROM point WHERE profile_no = $1`+tail(w)+` AND kind = 1 ORDER BY num `+dir+`, time DESC, no DESC LIMIT 1`, w.Args()...)
+	return best, found, nil
 }
 
 // utmost is the largest (or smallest) number of the points in a piece; 0 for none.
@@ -922,9 +1033,18 @@ func (s *store) utmost(ctx context.Context, q sel, piece span, largest bool) (no
 	if largest {
 		f = "MAX"
 	}
-	w := between(q.scope(), piece)
-	err = s.db.QueryRow(ctx, `SELECT COALESCE(`+f+`(no), 0) FROM point WHERE profile_no = $1`+tail(w), w.Args()...).Scan(&no)
-	return no, err
+	for _, st := range piece.stretches(false) {
+		w := q.scope()
+		cond := tail(w) + " AND " + within(w, piece.series, st)
+		var k int64
+		if err := s.db.QueryRow(ctx, `SELECT COALESCE(`+f+`(no), 0) FROM point WHERE profile_no = $1`+cond, w.Args()...).Scan(&k); err != nil {
+			return 0, err
+		}
+		if k != 0 && (no == 0 || k > no == largest) {
+			no = k
+		}
+	}
+	return no, nil
 }
 
 // byNo reads points by their numbers, in no order.

@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"sync"
 )
 
@@ -23,7 +24,7 @@ func (c *conn) prepare(ctx context.Context, q string) (*sql.Stmt, error) {
 	if s, ok := c.stmts[q]; ok {
 		return s, nil
 	}
-	s, err := c.c.PrepareContext(ctx, q)
+	s, err := c.c.PrepareContext(ctx, plain(q))
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func (c *stmtCache) query(ctx context.Context, q string, args ...any) (*sql.Rows
 		if full { // rare texts are read unprepared rather than closing one that is in use
 			return c.db.QueryContext(ctx, q, args...)
 		}
-		fresh, err := c.db.PrepareContext(context.WithoutCancel(ctx), q)
+		fresh, err := c.db.PrepareContext(context.WithoutCancel(ctx), plain(q))
 		if err != nil {
 			return nil, err
 		}
@@ -100,4 +101,49 @@ func (c *stmtCache) query(ctx context.Context, q string, args ...any) (*sql.Rows
 		}
 	}
 	return s.QueryContext(ctx, args...)
+}
+
+// plain writes the placeholders $1, $2, … of a text as ? when each appears once and in order, so that ? means
+// the same. SQLite takes $1 for a name, and the driver looks the name of every argument up in a list: a
+// statement of a thousand arguments would spend most of its time on that.
+func plain(q string) string {
+	var b strings.Builder
+	next, from := 1, 0
+	for i := 0; i < len(q); i++ {
+		switch q[i] {
+		case '\'', '"':
+			end := strings.IndexByte(q[i+1:], q[i])
+			if end < 0 {
+				return q
+			}
+			i += end + 1
+		case '?':
+			return q
+		case '-':
+			if i+1 < len(q) && q[i+1] == '-' {
+				return q
+			}
+		case '/':
+			if i+1 < len(q) && q[i+1] == '*' {
+				return q
+			}
+		case '$':
+			n, j := 0, i+1
+			for ; j < len(q) && q[j] >= '0' && q[j] <= '9'; j++ {
+				n = n*10 + int(q[j]-'0')
+			}
+			if n != next {
+				return q
+			}
+			next++
+			b.WriteString(q[from:i])
+			b.WriteByte('?')
+			from, i = j, j-1
+		}
+	}
+	if from == 0 {
+		return q
+	}
+	b.WriteString(q[from:])
+	return b.String()
 }

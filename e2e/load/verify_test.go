@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,17 +33,21 @@ func seeds() []seeded {
 			says: says,
 		})
 	}
-	for _, s := range plan.Services {
+	// The ledger has a row a quarter of an hour; the latest will do.
+	latest := func(column string) string {
+		return "profile_id = $1 AND quarter = (SELECT MAX(quarter) FROM ledger WHERE profile_id = $1 AND " + column + " IS NOT NULL)"
+	}
+	for _, s := range append(slices.Clone(plan.Services), plan.DashboardOutput) {
 		bump("counter", string(s)+"_used", "profile_id = $1", string(s))
-		if s != plan.DashboardOutput {
+		if s != plan.DashboardOutput { // which every profile has by itself, from the plan: it is kept once
 			bump("counter", string(s)+"_allowed", "profile_id = $1", string(s))
 			bump("allocation", string(s), "profile = $1", string(s))
 		}
 		if plan.Flow(s) {
-			bump("ledger", string(s), "profile_id = $1", string(s))
+			bump("ledger", string(s), latest(string(s)), string(s))
 		}
 	}
-	bump("ledger", "data_records", "profile_id = $1 AND data_records IS NOT NULL", "data_records")
+	bump("ledger", "data_records", latest("data_records"), "data_records")
 	bump("held", "used", "profile_id = $1 AND resource = 'device'", "device")
 	bump("chunk", "points", "profile_id = $1", "data_records")
 	list = append(list,

@@ -4,13 +4,14 @@
 //   server.region          what every constructor of the client takes
 //   server.first           { account, profile, token, email, password }: made before the server ran
 //   server.account(name)   another account, made beside the running server
-//   await server.stop()    SIGTERM; fails the test when the server does not end well
+//   await server.stop()    SIGTERM, then verify; fails the test when the server does not end well or what it
+//                          stored is not what it metered
 //
 // PADDOCK_BIN is the binary (default: bin/paddock of this repository), TEST_POSTGRES a superuser's URL.
 
 "use strict";
 
-const { execFileSync, spawn } = require("node:child_process");
+const { execFileSync, spawn, spawnSync } = require("node:child_process");
 const crypto = require("node:crypto");
 const fs = require("node:fs");
 const net = require("node:net");
@@ -107,9 +108,11 @@ async function start(engine, { plan = "house" } = {}) {
       const { code, signal } = await ended;
       fs.closeSync(log);
       const tail = said();
+      const { status, stdout, stderr } = spawnSync(binary, ["verify"], { env, encoding: "utf8" });
       if (database) database.drop();
       fs.rmSync(folder, { recursive: true, force: true });
       if (code !== 0) throw new Error(`paddock serve ended with ${code ?? signal} after SIGTERM:\n${tail}`);
+      if (status !== 0) throw new Error(`paddock verify ended with ${status}:\n${stdout}${stderr}`);
     },
   };
 }

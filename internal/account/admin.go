@@ -161,3 +161,8 @@ func (s *Service) Unlock(ctx context.Context, who auth.Caller, email string) (bo
 	})
 	return tried, err
 }
+
+// PlansInUse names the plans that accounts are on, each once.
+func (s *Service) PlansInUse(ctx context.Context) ([]string, error) {
+	return sqldb.All(ctx, s.db, sqldb.Value[string], "SELECT DISTINCT plan FROM account ORDER BY plan")
+}

@@ -125,7 +125,7 @@ func (a *App) open(ctx context.Context) error {
 	if a.files, err = blob.OpenFolder(filepath.Join(a.settings.Data, "files")); err != nil {
 		return err
 	}
-	return a.rooms()
+	return a.rooms(ctx)
 }
 
 // migrate brings the database up to date: at once when it is empty or this is SQLite, where a copy is kept;
@@ -192,7 +192,7 @@ func (a *App) openSealer(ctx context.Context) error {
 }
 
 // rooms makes every room, from the right of the order to the left.
-func (a *App) rooms() error {
+func (a *App) rooms(ctx context.Context) error {
 	var err error
 	a.plans = plan.Builtin()
 	if a.settings.Catalogue != "" {
@@ -215,6 +215,15 @@ func (a *App) rooms() error {
 			return p.ReportAs, err == nil
 		},
 	}, a.clock)
+	used, err := a.accounts.PlansInUse(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range used {
+		if _, err := a.plans.Plan(name); err != nil {
+			return fmt.Errorf("the catalogue lacks plan %q, which accounts are on: add it, or move them first with `paddock account set --plan`", name)
+		}
+	}
 	a.profiles = profile.New(a.db, a.accounts, a.plans, log, a.files, a.clock)
 	a.tokens = token.New(a.db, a.accounts, a.profiles, log, a.sealer, a.clock)
 	a.usage = usage.New(a.db, a.profiles, a.accounts, log, a.clock)

@@ -37,8 +37,8 @@ const Base = "/console/"
 // nonceWord is what the build leaves in index.html in place of the nonce (vite.config.ts, html.cspNonce).
 const nonceWord = "PADDOCK_NONCE"
 
-// Handler serves the console as it was built into this binary. It expects requests whose path begins with Base;
-// anything else is not found.
+// Handler serves the console as it was built into this binary. It expects requests whose path begins with Base, or is Base
+// without its last slash, which it redirects; anything else is not found.
 func Handler() http.Handler {
 	files, err := fs.Sub(dist, "dist")
 	if err != nil {
@@ -59,6 +59,10 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		sentence(w, http.StatusMethodNotAllowed, "The console is only read: use GET.")
+		return
+	}
+	if r.URL.Path == strings.TrimSuffix(Base, "/") { // as people type it
+		http.Redirect(w, r, Base, http.StatusPermanentRedirect)
 		return
 	}
 	name, inside := strings.CutPrefix(r.URL.Path, Base)

@@ -90,6 +90,14 @@ func TestWithoutBuild(t *testing.T) {
 	}
 }
 
+func TestBaseWithoutSlash(t *testing.T) {
+	w := httptest.NewRecorder()
+	handler{built}.ServeHTTP(w, httptest.NewRequest("GET", "/console", nil))
+	if w.Code != http.StatusPermanentRedirect || w.Result().Header.Get("Location") != Base {
+		t.Errorf("got %d to %q", w.Code, w.Result().Header.Get("Location"))
+	}
+}
+
 func TestHead(t *testing.T) {
 	for _, path := range []string{"/console/", "/console/assets/index-a1.js"} {
 		w := httptest.NewRecorder()

@@ -87,6 +87,7 @@ test("from the set-up link to live data", async ({ page, paddock, engine, look }
   await test.step("a second device receives through the SDK lines", async () => {
     await page.getByRole("navigation").getByRole("link", { name: "Devices" }).click();
     await page.getByRole("link", { name: "Create device" }).click();
+    await expect(page.getByRole("heading", { name: "Create device" })).toBeVisible();
     await page.getByLabel("Name").fill("Script");
     await page.getByRole("button", { name: "Create device" }).click();
     await expect(panel).toHaveAttribute("data-state", "waiting");
@@ -205,6 +206,7 @@ test("a device is renamed, switched off so that what it sends is refused, and de
   await page.getByRole("tab", { name: "Connect" }).click();
   const line = await copied(page, page.getByRole("button", { name: "Copy the curl line" }));
   await page.getByRole("tab", { name: "Settings" }).click();
+  await expect(page.getByRole("heading", { name: "Name and state" })).toBeVisible();
   await page.getByLabel("Name").fill("Night script");
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { name: "Night script", level: 1 })).toBeVisible();
@@ -276,6 +278,7 @@ test("somebody signs up, confirms by mail, and sets a new password by mail", asy
 
   await page.goto(`${paddock.url}/console/login`);
   await page.getByRole("link", { name: "Forgot the password?" }).click();
+  await expect(page.getByRole("heading", { name: "Reset the password" })).toBeVisible();
   await page.getByLabel("E-mail").fill(bob.email);
   await look("recover");
   await page.getByRole("button", { name: "Send the link" }).click();

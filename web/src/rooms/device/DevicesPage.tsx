@@ -19,6 +19,10 @@ const route = getRouteApi("/_in/p/$profileId/devices");
 /** The profile's devices: search by name, page by page. Both stand in the address, so that back and reload keep them. */
 export function DevicesPage() {
   const { profileId } = route.useParams();
+  return <Devices key={profileId} profileId={profileId} />; // what was typed in one profile is not looked for in another
+}
+
+function Devices({ profileId }: { profileId: string }) {
   const { page = 1, search = "" } = route.useSearch();
   const navigate = route.useNavigate();
   const profileName = useProfileName(profileId);

@@ -58,8 +58,8 @@ function freshDatabase() {
 }
 
 async function start(engine, { plan = "house" } = {}) {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "paddock-sdk-"));
   const database = engine === "postgres" ? freshDatabase() : null;
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "paddock-sdk-"));
   const settings = Object.entries(process.env).filter(([name]) => !/^(PADDOCK|TAGOIO|T_ANALYSIS)_/.test(name));
   const env = { ...Object.fromEntries(settings), PADDOCK_DATA: path.join(folder, "data") };
   if (database) {

@@ -51,6 +51,7 @@ type cursor struct {
 	variable string
 	refs     []ref // in reading order, the current one first
 	left     span  // what is to be read of the current one
+	probed   bool  // the next points of the current one have been looked at; see fill
 	buf      []Point
 }
 
@@ -81,7 +82,7 @@ func (r *reader) cursors(refs []ref) []*cursor {
 
 // next goes on to the next chunk.
 func (r *reader) next(c *cursor) {
-	c.refs = c.refs[1:]
+	c.refs, c.probed = c.refs[1:], false
 	if len(c.refs) > 0 {
 		c.left = r.span(c.refs[0])
 	}
@@ -96,54 +97,82 @@ func (r *reader) past(c *cursor, k key) {
 	}
 }
 
+// probe is how many points of a long series are looked at before a filter searches it window by window.
+const probe = 64
+
 // fill reads on for every cursor whose buffer is empty, up to limit points each, until each has at least one
-// or has nothing left. Cursors are read together where one statement can.
+// or has nothing left. Cursors are read together where one statement can. Of a long series that is filtered
+// the next few points are read without the filter first: often they are what is looked for.
 func (r *reader) fill(ctx context.Context, cs []*cursor, limit int) error {
 	for {
-		var together []*cursor
+		var direct, long []*cursor
 		for _, c := range cs {
-			for len(c.buf) == 0 && len(c.refs) > 0 && r.sel.filter != nil && !r.short(c.refs[0]) {
+			for len(c.buf) == 0 && len(c.refs) > 0 && r.long(c) && c.probed {
 				if err := r.search(ctx, c, min(limit, most)); err != nil {
 					return err
 				}
 			}
-			if len(c.buf) == 0 && len(c.refs) > 0 {
-				together = append(together, c)
+			switch {
+			case len(c.buf) > 0 || len(c.refs) == 0:
+			case r.long(c):
+				long = append(long, c)
+			default:
+				direct = append(direct, c)
 			}
 		}
-		if len(together) == 0 {
+		if len(direct)+len(long) == 0 {
 			return nil
 		}
-		for group := range slices.Chunk(together, 64) {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			n := max(1, min(limit, most/len(group)))
-			spans := make([]span, len(group))
-			by := make(map[int64]*cursor, len(group))
-			for i, c := range group {
-				spans[i] = c.left
-				by[c.left.series] = c
-			}
-			points, err := r.store.pages(ctx, r.sel, spans, r.desc, n)
-			if err != nil {
-				return err
-			}
-			for _, p := range points {
-				c := by[p.series]
-				p.Variable = c.variable
-				c.buf = append(c.buf, p)
-			}
-			for _, c := range group {
-				if len(c.buf) < n {
-					r.next(c)
-					continue
-				}
-				last := c.buf[len(c.buf)-1]
-				r.past(c, key{last.Time, last.no})
-			}
+		if err := r.pages(ctx, direct, r.sel, limit); err != nil {
+			return err
+		}
+		bare := r.sel
+		bare.filter = nil
+		if err := r.pages(ctx, long, bare, min(limit, probe)); err != nil {
+			return err
+		}
+		for _, c := range long {
+			c.probed = true
+			c.buf = slices.DeleteFunc(c.buf, func(p Point) bool { return !r.sel.filter.match(&p) })
 		}
 	}
+}
+
+// long says that what the cursor reads now is filtered and too long for one statement.
+func (r *reader) long(c *cursor) bool { return r.sel.filter != nil && !r.short(c.refs[0]) }
+
+// pages reads the next points of cursors whose buffers are empty.
+func (r *reader) pages(ctx context.Context, cs []*cursor, q sel, limit int) error {
+	for group := range slices.Chunk(cs, 64) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := max(1, min(limit, most/len(group)))
+		spans := make([]span, len(group))
+		by := make(map[int64]*cursor, len(group))
+		for i, c := range group {
+			spans[i] = c.left
+			by[c.left.series] = c
+		}
+		points, err := r.store.pages(ctx, q, spans, r.desc, n)
+		if err != nil {
+			return err
+		}
+		for _, p := range points {
+			c := by[p.series]
+			p.Variable = c.variable
+			c.buf = append(c.buf, p)
+		}
+		for _, c := range group {
+			if len(c.buf) < n {
+				r.next(c)
+				continue
+			}
+			last := c.buf[len(c.buf)-1]
+			r.past(c, key{last.Time, last.no})
+		}
+	}
+	return nil
 }
 
 // search looks for filtered points in a long series, window by window, until it has some or the series ends.

@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -24,7 +25,7 @@ func (c *conn) prepare(ctx context.Context, q string) (*sql.Stmt, error) {
 	if s, ok := c.stmts[q]; ok {
 		return s, nil
 	}
-	s, err := c.c.PrepareContext(ctx, plain(q))
+	s, err := c.c.PrepareContext(ctx, forSQLite(q))
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func (c *stmtCache) query(ctx context.Context, q string, args ...any) (*sql.Rows
 		if full { // rare texts are read unprepared rather than closing one that is in use
 			return c.db.QueryContext(ctx, q, args...)
 		}
-		fresh, err := c.db.PrepareContext(context.WithoutCancel(ctx), plain(q))
+		fresh, err := c.db.PrepareContext(context.WithoutCancel(ctx), forSQLite(q))
 		if err != nil {
 			return nil, err
 		}
@@ -102,6 +103,12 @@ func (c *stmtCache) query(ctx context.Context, q string, args ...any) (*sql.Rows
 	}
 	return s.QueryContext(ctx, args...)
 }
+
+var limit = regexp.MustCompile(`(?i)\b(LIMIT\s+)(\$\d+)`)
+
+// forSQLite is a text as SQLite runs it best. It plans a statement anew for each value of a bare LIMIT $1, but
+// not for that of an expression.
+func forSQLite(q string) string { return plain(limit.ReplaceAllString(q, "${1}0+${2}")) }
 
 // plain writes the placeholders $1, $2, … of a text as ? when each appears once and in order, so that ? means
 // the same. SQLite takes $1 for a name, and the driver looks the name of every argument up in a list: a

@@ -24,3 +24,15 @@ func TestPlain(t *testing.T) {
 		}
 	}
 }
+
+func TestForSQLite(t *testing.T) {
+	for _, c := range [][2]string{
+		{"SELECT a FROM b WHERE c = $1 LIMIT $2 OFFSET $3", "SELECT a FROM b WHERE c = ? LIMIT 0+? OFFSET ?"},
+		{"SELECT a FROM b LIMIT 5", "SELECT a FROM b LIMIT 5"},
+		{"SELECT a FROM b WHERE c = $1 OR d = $1 limit $2", "SELECT a FROM b WHERE c = $1 OR d = $1 limit 0+$2"},
+	} {
+		if got := forSQLite(c[0]); got != c[1] {
+			t.Errorf("%s became %s, want %s", c[0], got, c[1])
+		}
+	}
+}

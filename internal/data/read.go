@@ -44,7 +44,7 @@ func (r *reader) span(f ref) span {
 }
 
 // short says that a series can be read by one statement whatever the filter.
-func (r *reader) short(f ref) bool { return f.points <= most }
+func (r *reader) short(f ref) bool { return f.points <= int64(r.store.most) }
 
 // cursor walks the series of one variable, chunk after chunk, in the order of the reader.
 type cursor struct {
@@ -108,7 +108,7 @@ func (r *reader) fill(ctx context.Context, cs []*cursor, limit int) error {
 		var direct, long []*cursor
 		for _, c := range cs {
 			for len(c.buf) == 0 && len(c.refs) > 0 && r.long(c) && c.probed {
-				if err := r.search(ctx, c, min(limit, most)); err != nil {
+				if err := r.search(ctx, c, min(limit, r.store.most)); err != nil {
 					return err
 				}
 			}
@@ -147,7 +147,7 @@ func (r *reader) pages(ctx context.Context, cs []*cursor, q sel, limit int) erro
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n := max(1, min(limit, most/len(group)))
+		n := max(1, min(limit, r.store.most/len(group)))
 		spans := make([]span, len(group))
 		by := make(map[int64]*cursor, len(group))
 		for i, c := range group {
@@ -213,7 +213,7 @@ func (r *reader) skip(ctx context.Context, c *cursor, n int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		step := min(n, most)
+		step := min(n, r.store.most)
 		end, enough, rest, err := r.store.ends(ctx, r.sel.profileNo, c.left, r.desc, step)
 		if err != nil {
 			return err
@@ -261,9 +261,9 @@ func (r *reader) merge(ctx context.Context, cs []*cursor, skip, qty int) ([]Poin
 		}
 		skip = 0
 	}
-	limit := min(most, skip+qty)
+	limit := min(r.store.most, skip+qty)
 	if len(cs) > 1 {
-		limit = min(most, 2*(skip+qty)/len(cs)+4)
+		limit = min(r.store.most, 2*(skip+qty)/len(cs)+4)
 	}
 	if err := r.fill(ctx, cs, limit); err != nil {
 		return nil, err
@@ -288,7 +288,7 @@ func (r *reader) merge(ctx context.Context, cs []*cursor, skip, qty int) ([]Poin
 		}
 		c.buf = c.buf[1:]
 		if len(c.buf) == 0 && len(out) < qty {
-			if err := r.fill(ctx, []*cursor{c}, min(most, skip+qty-len(out))); err != nil {
+			if err := r.fill(ctx, []*cursor{c}, min(r.store.most, skip+qty-len(out))); err != nil {
 				return nil, err
 			}
 		}
@@ -339,7 +339,7 @@ func (s *Service) rows(ctx context.Context, p id.Profile, d id.Device, v device.
 			return r.merge(ctx, cs, q.skip, q.qty)
 		}
 		if q.skip == 0 { // the first pages of all variables together
-			if err := r.fill(ctx, cs, min(most, q.qty)); err != nil {
+			if err := r.fill(ctx, cs, min(r.store.most, q.qty)); err != nil {
 				return nil, err
 			}
 		}
@@ -532,7 +532,7 @@ func (s *Service) count(ctx context.Context, p id.Profile, d id.Device, v device
 	for _, f := range refs {
 		err := r.store.windows(ctx, r.sel.profileNo, r.span(f), true, r.short(f), func(piece span, full bool) (bool, error) {
 			if full && r.sel.filter == nil {
-				n += most
+				n += int64(r.store.most)
 				return false, nil
 			}
 			k, err := r.store.count(ctx, r.sel, piece)

@@ -35,6 +35,7 @@ import (
 	"paddock/internal/kit/seal"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/kit/web"
+	"paddock/internal/limit"
 	"paddock/internal/plan"
 	"paddock/internal/profile"
 	"paddock/internal/token"
@@ -53,7 +54,7 @@ func Sources() []sqldb.Source {
 	return []sqldb.Source{
 		{Room: "app", FS: migrations},
 		mail.Migrations(), job.Migrations(),
-		audit.Migrations(), account.Migrations(), profile.Migrations(), token.Migrations(), usage.Migrations(), device.Migrations(), data.Migrations(),
+		audit.Migrations(), account.Migrations(), profile.Migrations(), token.Migrations(), usage.Migrations(), device.Migrations(), data.Migrations(), limit.Migrations(),
 	}
 }
 
@@ -83,6 +84,7 @@ type App struct {
 	usage    *usage.Service
 	devices  *device.Service
 	data     *data.Service
+	limits   *limit.Service
 
 	stopping atomic.Bool // no new work is taken
 	stopOnce sync.Once
@@ -230,8 +232,12 @@ func (a *App) rooms(ctx context.Context) error {
 	a.devices = device.New(a.db, a.profiles, a.tokens, a.usage, log, a.clock)
 	a.data = data.New(a.db, a.profiles, a.usage, a.devices, log, a.clock)
 
+	a.limits = limit.New(a.db, a.plans, a.profiles, a.usage, a.devices, a.clock)
+
 	a.accounts.OnDelete(a.profiles.DeleteAll)
 	a.accounts.OnPlan(a.usage.Refit)
+	a.accounts.OnPlan(a.limits.PlanChanged)
+	a.profiles.OnPurge(a.limits.PurgeProfile)
 	a.profiles.OnPurge(a.data.PurgeProfile)
 	a.profiles.OnPurge(a.devices.PurgeProfile)
 	a.profiles.OnPurge(a.tokens.PurgeProfile)
@@ -239,6 +245,7 @@ func (a *App) rooms(ctx context.Context) error {
 	a.tokens.Jobs(a.jobs)
 	a.devices.Jobs(a.jobs)
 	a.data.Jobs(a.jobs)
+	a.limits.Jobs(a.jobs)
 	a.jobs.Every("profile purge", time.Minute, func(ctx context.Context) error { return a.profiles.Purge(ctx, 30*time.Second) })
 	a.jobs.EachNode("session last use", 10*time.Second, a.accounts.Flush)
 	a.jobs.Every("account tidy", time.Hour, a.accounts.Tidy)
@@ -260,7 +267,7 @@ func (a *App) serveRoutes() error {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "writes_waiting", Help: "Writes that stand in the queue of rounds."},
 			func() float64 { return float64(a.db.Waiting()) }))
 	var routes []web.Route
-	for _, room := range []interface{ Routes() []web.Route }{a.accounts, a.profiles, a.tokens, a.usage, a.devices, a.data, a.plans} {
+	for _, room := range []interface{ Routes() []web.Route }{a.accounts, a.profiles, a.tokens, a.usage, a.devices, a.data, a.limits, a.plans} {
 		routes = append(routes, room.Routes()...)
 	}
 	routes = append(routes, a.ownRoutes()...)
@@ -269,7 +276,7 @@ func (a *App) serveRoutes() error {
 		return err
 	}
 	a.server = web.NewServer(web.Config{
-		Log: a.log, Clock: a.clock, TrustedProxies: proxies, PublicURL: a.settings.PublicURL, Authenticate: a.authenticate,
+		Log: a.log, Clock: a.clock, TrustedProxies: proxies, PublicURL: a.settings.PublicURL, Authenticate: a.authenticate, Admit: a.limits.Admit,
 		Metrics: a.metrics, Dev: a.settings.Dev, Version: Version,
 	}, append(routes, later...))
 	a.server.Observe(a.devices.Observe)
@@ -334,7 +341,7 @@ func (a *App) Close() error {
 		a.mail.Stop()
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		err = errors.Join(a.usage.Stop(ctx), a.tokens.Flush(ctx), a.devices.Flush(ctx), a.accounts.Flush(ctx), a.close())
+		err = errors.Join(a.usage.Stop(ctx), a.limits.Stop(ctx), a.tokens.Flush(ctx), a.devices.Flush(ctx), a.accounts.Flush(ctx), a.close())
 	})
 	return err
 }

@@ -118,11 +118,16 @@ func checkKey(key string) error {
 	return nil
 }
 
+// deviceFull is the detail of a refusal by a device or chunk that can hold no more than most points.
+func deviceFull(most int64, hint string) fault.Limit {
+	return fault.Limit{Limit: "points", Scope: "device", Used: float64(most), Allowed: float64(most), Hint: hint}
+}
+
 // place sorts the points into the chunks of the device.
 func (s *Service) place(it *item, v device.View, now int64, many bool) error {
 	if v.Type == device.Mutable {
 		it.most = s.mutableMost
-		it.full = fault.New(fault.LimitReached, "The device has reached the limit of %d data registers", it.most)
+		it.full = fault.New(fault.LimitReached, "The device has reached the limit of %d data registers", it.most).With(deviceFull(it.most, "Delete points of the device."))
 		one := part{points: make([]*Point, len(it.points))}
 		for i := range it.points {
 			one.points[i] = &it.points[i]
@@ -131,7 +136,7 @@ func (s *Service) place(it *item, v device.View, now int64, many bool) error {
 		return nil
 	}
 	it.most = s.chunkMost
-	it.full = fault.New(fault.LimitReached, "The chunk has reached the limit of %d data registers", it.most)
+	it.full = fault.New(fault.LimitReached, "The chunk has reached the limit of %d data registers", it.most).With(deviceFull(it.most, "Points of another period still fit; or choose a shorter chunk_period."))
 	from, to := window(v, now)
 	at := map[int64]int{}
 	for i := range it.points {

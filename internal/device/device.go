@@ -8,6 +8,7 @@ import (
 	"paddock/internal/id"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/web"
+	"paddock/internal/profile"
 )
 
 // Type is how a device stores its data.
@@ -40,7 +41,6 @@ const (
 	maxKey     = 100    // characters of a key
 	maxValue   = 6000   // bytes of a parameter's value
 	maxDecoder = 64_000 // bytes of a payload decoder, as sent
-	maxRPM     = 1_000_000
 )
 
 // Tag is a word pair that people and access rules find devices by.
@@ -65,11 +65,8 @@ type ParamInput struct {
 	Sent  *bool    `json:"sent"`
 }
 
-// RPM are soft limits on a device's requests per minute; nil means none.
-type RPM struct {
-	Input  *int64 `json:"data_input"`
-	Output *int64 `json:"data_output"`
-}
+// RPM are soft limits on a device's requests per minute, which take the place of the profile's.
+type RPM = profile.RPM
 
 // Device is one device. Times are UTC milliseconds, 0 for none; texts are "" for none.
 type Device struct {
@@ -146,7 +143,7 @@ func (in CreateInput) Validate() error {
 	if err := decoder(value(in.PayloadDecoder)); err != nil {
 		return err
 	}
-	return in.RPM.check()
+	return in.RPM.Check()
 }
 
 // storage settles type, period and retention, or says what does not fit.
@@ -228,7 +225,7 @@ func (u Update) Validate() error {
 	if err := decoder(u.PayloadDecoder.Value); err != nil {
 		return err
 	}
-	return u.RPM.Ptr().check()
+	return u.RPM.Ptr().Check()
 }
 
 // apply changes d, or says which change a device does not allow.
@@ -261,7 +258,7 @@ func (u Update) apply(d *Device) error {
 		d.Tags = *u.Tags
 	}
 	if u.RPM.Set {
-		d.RPMInput, d.RPMOutput = u.RPM.Ptr().values()
+		d.RPMInput, d.RPMOutput = u.RPM.Ptr().Values()
 	}
 	return nil
 }
@@ -276,31 +273,6 @@ func setText(to *string, v web.Opt[string]) {
 	if v.Set {
 		*to = v.Or("")
 	}
-}
-
-func (r *RPM) check() error {
-	if r == nil {
-		return nil
-	}
-	for _, f := range []struct {
-		name string
-		v    *int64
-	}{{"rpm.data_input", r.Input}, {"rpm.data_output", r.Output}} {
-		if f.v != nil && (*f.v < 1 || *f.v > maxRPM) {
-			return fault.Field(f.name, "must be 1 to %d requests a minute, or null", maxRPM)
-		}
-	}
-	return nil
-}
-
-func (r *RPM) values() (input, output int64) {
-	if r != nil && r.Input != nil {
-		input = *r.Input
-	}
-	if r != nil && r.Output != nil {
-		output = *r.Output
-	}
-	return input, output
 }
 
 // check judges a parameter; a new one needs a key and a value.

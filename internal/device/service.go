@@ -108,7 +108,7 @@ func (s *Service) Create(ctx context.Context, who auth.Caller, p id.Profile, in 
 	d.Type, d.ChunkPeriod, d.ChunkRetention, _ = storage(in.Type, in.ChunkPeriod, in.ChunkRetention)
 	set(&d.Active, in.Active)
 	set(&d.Visible, in.Visible)
-	d.RPMInput, d.RPMOutput = in.RPM.values()
+	d.RPMInput, d.RPMOutput = in.RPM.Values()
 	params := make([]Param, len(in.Params))
 	for i, v := range in.Params {
 		params[i] = Param{ID: id.New[id.Param](), Key: *v.Key, Value: *v.Value, Sent: v.Sent != nil && *v.Sent}

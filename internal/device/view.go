@@ -67,6 +67,19 @@ func (s *Service) Present(ctx context.Context, p id.Profile, d id.Device) (bool,
 	return n == 1, err
 }
 
+// Limited is a device with soft limits of its own, 0 for none.
+type Limited struct {
+	ID                  id.Device
+	RPMInput, RPMOutput int64
+}
+
+// Limited lists the devices of a profile that have soft limits of their own, at most most of them, oldest first.
+func (s *Service) Limited(ctx context.Context, p id.Profile, most int) ([]Limited, error) {
+	return sqldb.All(ctx, s.db, func(r sqldb.Scanner) (l Limited, err error) {
+		return l, r.Scan(&l.ID, &l.RPMInput, &l.RPMOutput)
+	}, `SELECT id, rpm_input, rpm_output FROM device WHERE profile_id = $1 AND (rpm_input > 0 OR rpm_output > 0) ORDER BY id LIMIT $2`, p, most)
+}
+
 var errInactive = fault.New(fault.Forbidden, "Device not found or inactive")
 
 // Ingest is View for a device that must be switched on. It returns forbidden "Device not found or inactive"

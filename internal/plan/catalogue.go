@@ -32,7 +32,8 @@ type Plan struct {
 // Cap is how many of r a profile (an account, for profiles) may have.
 func (p Plan) Cap(r Resource) int64 { return p.Caps[r] }
 
-// Rate is a ceiling on requests to one route, counted per profile and clock minute.
+// Rate is a ceiling on requests to one route, counted per profile and clock minute. What must answer when
+// everything is used up has none.
 type Rate struct {
 	Group     string // the catalogue row it comes from
 	Method    string // GET, POST, PUT, DELETE; MQTT and TIP for messages
@@ -185,6 +186,7 @@ func (r *reader) fault(row, format string, args ...any) {
 }
 
 var planName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
+var groupName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9 _-]{0,63}$`)
 var routeForm = regexp.MustCompile(`^(GET|POST|PUT|DELETE|MQTT|TIP) (/[A-Za-z0-9_{}/.-]*)(?:\?([a-z_]+=[a-z_]+))?$`)
 
 func (r *reader) catalogue() *Catalogue {
@@ -259,8 +261,8 @@ func (r *reader) rates(c *Catalogue, at map[string]int) {
 	groups, routes := map[string]bool{}, map[string]string{}
 	for i, in := range r.file.Rates {
 		row := fmt.Sprintf("rates[%d]", i)
-		if in.Group == "" {
-			r.fault(row+".group", "must have a name")
+		if !groupName.MatchString(in.Group) {
+			r.fault(row+".group", "%q must be 1 to 64 letters, digits, spaces, - and _, a letter first", in.Group)
 		} else {
 			row += " (" + in.Group + ")"
 			if groups[in.Group] {
@@ -286,6 +288,10 @@ func (r *reader) rates(c *Catalogue, at map[string]int) {
 				continue
 			}
 			routes[route] = row
+			if answersAlways(m[1], m[2]) {
+				r.fault(row+".routes", "%q must answer when everything is used up: it has no rate", route)
+				continue
+			}
 			made = append(made, Rate{Group: in.Group, Method: m[1], Pattern: m[2], Query: m[3]})
 		}
 		for _, plan := range slices.Sorted(maps.Keys(in.PerMinute)) {
@@ -304,6 +310,25 @@ func (r *reader) rates(c *Catalogue, at map[string]int) {
 			}
 		}
 	}
+}
+
+// always are the beginnings of routes that must answer when everything is used up: by them people see what is
+// used up, and make room.
+var always = []string{
+	"GET /limits", "GET /statistics", "GET /profile/{}/summary", "GET /profile/{}/statistics", "GET /account/allocation", "POST /account/allocation",
+	"POST /profile/{}/services", "GET /pricing", "GET /account/subscription", "POST /account/subscription", "GET /account/billing",
+	"GET /account/payment", "GET /account/plan", "GET /profile/{}/team", "POST /profile/{}/team", "PUT /profile/{}/team", "DELETE /profile/{}/team",
+	"DELETE /data", "DELETE /device/{}/data", "POST /device/{}/empty", "DELETE /device/{}/chunk",
+}
+
+var parameter = regexp.MustCompile(`\{[^}]*\}`)
+
+func answersAlways(method, pattern string) bool {
+	route := method + " " + parameter.ReplaceAllString(pattern, "{}")
+	return slices.ContainsFunc(always, func(a string) bool {
+		rest, ok := strings.CutPrefix(route, a)
+		return ok && (rest == "" || rest[0] == '/' || rest[0] == '_')
+	})
 }
 
 func (r *reader) prices(c *Catalogue) {

@@ -79,7 +79,7 @@ func TestBuiltinCatalogue(t *testing.T) {
 			method, pattern, query string
 			free, starter, scale   int64
 		}{
-			{"POST", "/data", "", 250, 5000, 15000}, {"DELETE", "/data", "", 60, 250, 1000},
+			{"POST", "/data", "", 250, 5000, 15000}, {"PUT", "/data", "", 60, 250, 1000}, {"DELETE", "/data", "", -1, -1, -1}, {"POST", "/device/{id}/empty", "", -1, -1, -1},
 			{"GET", "/data", "query=aggregate", 5, 10, 100}, {"POST", "/device", "", 10, 250, 5000},
 			{"GET", "/device", "", 50, 100, 500}, {"GET", "/device/{id}", "", 100, 1000, 5000},
 			{"PUT", "/device/{id}", "", 50, 250, 2000}, {"GET", "/account", "", 50, 100, 500},
@@ -150,6 +150,9 @@ func TestCatalogueFile(t *testing.T) {
 		{"a rate without a plan's name is refused", "per_minute: {free: 50, starter: 100, scale: 500}", "per_minute: {gold: 50}", `rates[4] (device list).per_minute: "gold"`},
 		{"a route that is none is refused", "routes: [GET /device]", "routes: [LOOK /device]", `rates[4] (device list).routes: "LOOK /device"`},
 		{"a route in two rows is refused", "routes: [GET /device]", "routes: [GET /data]", "is already in rates[0] (data)"},
+		{"a group without a name is refused", "group: device list", "group: ''", `rates[4].group: "" must be`},
+		{"a rate on what must always answer is refused", "routes: [GET /device]", "routes: [\"DELETE /device/{x}/data\"]", "must answer when everything is used up"},
+		{"a rate on the page of limits is refused", "routes: [GET /device]", "routes: [GET /limits]", "must answer when everything is used up"},
 		{"tiers out of order are refused", "sms: [[10, 0], [100, 250],", "sms: [[100, 0], [100, 250],", "prices.services.sms[1]"},
 		{"a tier without a price is refused", "sms: [[10, 0],", "sms: [[10],", "prices.services.sms[0]"},
 		{"an add-on price as a word is refused", "name: mobile, price: 9900", "name: mobile, price: dear", "prices.addons[1].price: dear"},

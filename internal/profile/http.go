@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -26,7 +27,7 @@ func (s *Service) Routes() []web.Route {
 
 		web.Handle("GET /profile", "List the profiles the caller may act in.", OfPath, s.list),
 		web.Handle("POST /profile", "Create a profile.", auth.OfAccount, s.add, group),
-		web.Handle("PUT /profile/{id}", "Change name, logo and banner of a profile.", OfPath, s.edit, group),
+		web.Handle("PUT /profile/{id}", "Change name, logo, banner and soft limits (rpm) of a profile.", OfPath, s.edit, group),
 		web.Handle("DELETE /profile/{id}", "Delete a profile; needs the password of its owner.", OfPath, s.remove, group),
 		web.Handle("POST /profile/{id}/pause", "Block a profile with a reason that every refusal shows.", OfPath, s.pause),
 		web.Handle("POST /profile/{id}/resume", "End the pause of a profile.", OfPath, s.resume),
@@ -208,6 +209,7 @@ type editFields struct {
 	Name      *string         `json:"name"`
 	LogoURL   web.Opt[string] `json:"logo_url"`
 	BannerURL web.Opt[string] `json:"banner_url"`
+	RPM       web.Opt[RPM]    `json:"rpm"`
 }
 
 type editInput struct {
@@ -215,12 +217,13 @@ type editInput struct {
 	Name      *string         `json:"name"`
 	LogoURL   web.Opt[string] `json:"logo_url"`
 	BannerURL web.Opt[string] `json:"banner_url"`
+	RPM       web.Opt[RPM]    `json:"rpm" description:"soft limits on requests a minute; null removes both"`
 	Info      *editFields     `json:"info"`
 	Request   *web.Request
 }
 
 func (s *Service) edit(ctx context.Context, who auth.Caller, in editInput) (string, error) {
-	f := editFields{in.Name, in.LogoURL, in.BannerURL}
+	f := editFields{in.Name, in.LogoURL, in.BannerURL, in.RPM}
 	if in.Info != nil {
 		if f.Name == nil {
 			f.Name = in.Info.Name
@@ -231,8 +234,14 @@ func (s *Service) edit(ctx context.Context, who auth.Caller, in editInput) (stri
 		if !f.BannerURL.Set {
 			f.BannerURL = in.Info.BannerURL
 		}
+		if !f.RPM.Set {
+			f.RPM = in.Info.RPM
+		}
 	}
 	up := Update{Name: f.Name}
+	if f.RPM.Set {
+		up.RPM = cmp.Or(f.RPM.Ptr(), &RPM{})
+	}
 	for _, o := range []struct {
 		from web.Opt[string]
 		to   **string

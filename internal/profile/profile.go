@@ -21,6 +21,8 @@ type Profile struct {
 	Paused      bool
 	PauseReason string // "" unless paused
 	ByOperator  bool   // paused by an operator, who alone can resume it
+	RPMInput    int64  // soft limits on requests a minute that send and read data; 0 for none
+	RPMOutput   int64
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }
@@ -38,6 +40,57 @@ type Update struct {
 	Name   *string
 	Logo   *string // an address; "" removes it
 	Banner *string
+	RPM    *RPM // both limits: one that is nil in it is removed
+}
+
+// RPM are soft limits on requests a minute, of a profile or of a device; nil means none.
+type RPM struct {
+	Input  *int64 `json:"data_input" description:"requests a minute that send data"`
+	Output *int64 `json:"data_output" description:"requests a minute that read data"`
+}
+
+const maxRPM = 1_000_000
+
+// Check returns Invalid for a limit out of bounds. A nil RPM is fine.
+func (r *RPM) Check() error {
+	if r == nil {
+		return nil
+	}
+	for _, f := range []struct {
+		name string
+		v    *int64
+	}{{"rpm.data_input", r.Input}, {"rpm.data_output", r.Output}} {
+		if f.v != nil && (*f.v < 1 || *f.v > maxRPM) {
+			return fault.Field(f.name, "must be 1 to %d requests a minute, or null", maxRPM)
+		}
+	}
+	return nil
+}
+
+// Values are the two limits as they are stored, 0 for none.
+func (r *RPM) Values() (input, output int64) {
+	if r != nil && r.Input != nil {
+		input = *r.Input
+	}
+	if r != nil && r.Output != nil {
+		output = *r.Output
+	}
+	return input, output
+}
+
+// RPMOf is the inverse of Values; nil when there is no limit.
+func RPMOf(input, output int64) *RPM {
+	if input == 0 && output == 0 {
+		return nil
+	}
+	r := RPM{&input, &output}
+	if input == 0 {
+		r.Input = nil
+	}
+	if output == 0 {
+		r.Output = nil
+	}
+	return &r
 }
 
 const (

@@ -45,12 +45,13 @@ type Service struct {
 	onPurge  []PurgeHook
 }
 
-const cacheKind = "profile"
+// CacheKind names changes of profiles, for caches of later rooms; the key is the id.
+const CacheKind = "profile"
 
 // New makes the service.
 func New(db *sqldb.DB, accounts *account.Service, plans *plan.Catalogue, log *audit.Log, files blob.Store, clk clock.Clock) *Service {
 	s := &Service{db: db, accounts: accounts, plans: plans, audit: log, files: files, clock: clk, decoding: make(chan struct{}, 2)}
-	s.cache = sqldb.NewCache(db, cacheKind, 20_000, func(ctx context.Context, key string) (Profile, error) {
+	s.cache = sqldb.NewCache(db, CacheKind, 20_000, func(ctx context.Context, key string) (Profile, error) {
 		p, found, err := s.find(ctx, id.Profile(key))
 		if err != nil {
 			return Profile{}, err
@@ -196,7 +197,9 @@ func (s *Service) create(ctx context.Context, who auth.Caller, in CreateInput) (
 		return Profile{}, err
 	}
 	if !ok {
-		return Profile{}, fault.New(fault.LimitReached, "You have exceeded the maximum limit of profiles (%d). Delete a profile first, or change the plan of the account.", most)
+		return Profile{}, fault.New(fault.LimitReached, "You have exceeded the maximum limit of profiles (%d). Delete a profile first, or change the plan of the account.", most).With(fault.Limit{
+			Limit: string(plan.Profiles), Scope: "account", Used: float64(most), Allowed: float64(most), Hint: "Delete a profile, or change the plan of the account.",
+		})
 	}
 	now := clock.FromMillis(clock.Millis(s.clock.Now()))
 	p := Profile{ID: id.New[id.Profile](), Account: in.Account, Name: name, CreatedAt: now, UpdatedAt: now}
@@ -214,8 +217,8 @@ func (s *Service) create(ctx context.Context, who auth.Caller, in CreateInput) (
 	return p, s.write(ctx, who, p, "Profile created", nil, map[string]any{"name": p.Name})
 }
 
-// Edit changes name and pictures. It returns not_found, Authorization Denied to others than the owner, and
-// Invalid for a bad name or address.
+// Edit changes name, pictures and soft limits. It returns not_found, Authorization Denied to others than the owner, and
+// Invalid for a bad name, address or limit.
 func (s *Service) Edit(ctx context.Context, who auth.Caller, ref string, up Update, public string) (Profile, error) {
 	if up.Name != nil {
 		name, err := cleanLine("name", *up.Name, maxName)
@@ -224,6 +227,9 @@ func (s *Service) Edit(ctx context.Context, who auth.Caller, ref string, up Upda
 		}
 		up.Name = &name
 	}
+	if err := up.RPM.Check(); err != nil {
+		return Profile{}, err
+	}
 	p, err := s.Owned(ctx, who, ref)
 	if err != nil {
 		return Profile{}, err
@@ -231,6 +237,9 @@ func (s *Service) Edit(ctx context.Context, who auth.Caller, ref string, up Upda
 	err = s.change(ctx, who, p.ID, "Profile edited", func(p *Profile) error {
 		if up.Name != nil {
 			p.Name = *up.Name
+		}
+		if up.RPM != nil {
+			p.RPMInput, p.RPMOutput = up.RPM.Values()
 		}
 		for _, pic := range []struct {
 			field string
@@ -270,7 +279,7 @@ func (s *Service) change(ctx context.Context, who auth.Caller, pid id.Profile, m
 			return orNotFound(err)
 		}
 		s.dropPictures(ctx, old, p)
-		if err := s.db.Changed(ctx, cacheKind, string(pid)); err != nil {
+		if err := s.db.Changed(ctx, CacheKind, string(pid)); err != nil {
 			return err
 		}
 		return s.write(ctx, who, p, message, auditable(old), auditable(p))
@@ -279,6 +288,9 @@ func (s *Service) change(ctx context.Context, who auth.Caller, pid id.Profile, m
 
 func auditable(p Profile) map[string]any {
 	m := map[string]any{"name": p.Name, "logo_url": p.LogoURL, "banner_url": p.BannerURL}
+	if r := RPMOf(p.RPMInput, p.RPMOutput); r != nil {
+		m["rpm"] = r
+	}
 	if p.Paused {
 		m["paused"] = p.PauseReason
 	}
@@ -416,7 +428,7 @@ func (s *Service) end(ctx context.Context, who auth.Caller, p Profile) error {
 			return err
 		}
 	}
-	if err := s.db.Changed(ctx, cacheKind, string(p.ID)); err != nil {
+	if err := s.db.Changed(ctx, CacheKind, string(p.ID)); err != nil {
 		return err
 	}
 	return s.write(ctx, who, p, "Profile deleted", auditable(p), nil)

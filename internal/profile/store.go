@@ -16,11 +16,11 @@ var migrations embed.FS
 // Migrations are the tables of this room.
 func Migrations() sqldb.Source { return sqldb.Source{Room: "profile", FS: migrations} }
 
-const columns = `id, no, account, name, logo_url, banner_url, paused, pause_reason, paused_by_operator, created_at, updated_at`
+const columns = `id, no, account, name, logo_url, banner_url, paused, pause_reason, paused_by_operator, rpm_input, rpm_output, created_at, updated_at`
 
 func scan(r sqldb.Scanner) (p Profile, err error) {
 	var created, updated int64
-	err = r.Scan(&p.ID, &p.No, &p.Account, &p.Name, &p.LogoURL, &p.BannerURL, &p.Paused, &p.PauseReason, &p.ByOperator, &created, &updated)
+	err = r.Scan(&p.ID, &p.No, &p.Account, &p.Name, &p.LogoURL, &p.BannerURL, &p.Paused, &p.PauseReason, &p.ByOperator, &p.RPMInput, &p.RPMOutput, &created, &updated)
 	p.CreatedAt, p.UpdatedAt = clock.FromMillis(created), clock.FromMillis(updated)
 	return p, err
 }
@@ -64,8 +64,8 @@ func (s *Service) insert(ctx context.Context, p Profile) error {
 // set writes everything of p that can change. It reports false when the profile is gone.
 func (s *Service) set(ctx context.Context, p Profile) (bool, error) {
 	n, err := s.db.Exec(ctx, `UPDATE profile SET name = $1, logo_url = $2, banner_url = $3, paused = $4, pause_reason = $5,
-		paused_by_operator = $6, updated_at = $7 WHERE id = $8 AND deleted_at IS NULL`,
-		p.Name, p.LogoURL, p.BannerURL, p.Paused, p.PauseReason, p.ByOperator, clock.Millis(p.UpdatedAt), p.ID)
+		paused_by_operator = $6, rpm_input = $7, rpm_output = $8, updated_at = $9 WHERE id = $10 AND deleted_at IS NULL`,
+		p.Name, p.LogoURL, p.BannerURL, p.Paused, p.PauseReason, p.ByOperator, p.RPMInput, p.RPMOutput, clock.Millis(p.UpdatedAt), p.ID)
 	return n == 1, err
 }
 

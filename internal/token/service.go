@@ -335,6 +335,9 @@ func (s *Service) expires(t *Token, at *time.Time) error {
 	return nil
 }
 
+// tooMany is the detail of a refusal at maxLive.
+var tooMany = fault.Limit{Limit: "token", Scope: "profile", Used: maxLive, Allowed: maxLive, Hint: "Delete tokens that are not needed."}
+
 // store counts, inserts and writes the audit entry, inside the caller's transaction.
 func (s *Service) store(ctx context.Context, who auth.Caller, t Token, raw string) error {
 	t.hash, t.Tail, t.CreatedAt = Hash(raw), Tail(raw), s.now()
@@ -343,7 +346,7 @@ func (s *Service) store(ctx context.Context, who auth.Caller, t Token, raw strin
 		return err
 	}
 	if n >= maxLive {
-		return fault.New(fault.LimitReached, "You have exceeded the maximum limit of tokens (%d). Delete one that is not needed", maxLive)
+		return fault.New(fault.LimitReached, "You have exceeded the maximum limit of tokens (%d). Delete one that is not needed", maxLive).With(tooMany)
 	}
 	if t.Serial != "" {
 		if err := s.freeSerial(ctx, t.Profile, t.Serial, t.CreatedAt); err != nil {
@@ -460,7 +463,7 @@ func (s *Service) Switch(ctx context.Context, who auth.Caller, target id.Profile
 			return err
 		}
 		if n >= maxLive {
-			return fault.New(fault.LimitReached, "You have exceeded the maximum limit of tokens (%d) of that profile", maxLive)
+			return fault.New(fault.LimitReached, "You have exceeded the maximum limit of tokens (%d) of that profile", maxLive).With(tooMany)
 		}
 		from := t.Profile
 		if ok, err = s.rebind(ctx, t.ID, from, p.ID); err != nil {

@@ -193,7 +193,10 @@ func (b *book) admit(p id.Profile, t template) error {
 	for _, svc := range []plan.Service{plan.Input, plan.DataRecords} {
 		if i := plan.Index(svc); fresh.allowed[i] < 1 {
 			return fault.New(fault.LimitReached, "You have exceeded the maximum limit of %s (%s): all of it is allocated or used, and a new profile could not accept a single point. Lower the allocation of another profile first.",
-				svc.Name(), plan.Show(svc, b.pool[i]))
+				svc.Name(), plan.Show(svc, b.pool[i])).With(fault.Limit{
+				Limit: string(svc), Scope: "account", Used: plan.Wire(svc, b.pool[i]), Allowed: plan.Wire(svc, b.pool[i]),
+				Hint: "Lower the allocation of another profile first.",
+			})
 		}
 	}
 	return nil

@@ -313,15 +313,6 @@ func (s *Service) Used(ctx context.Context, p id.Profile) (Counter, error) {
 	return c, err
 }
 
-// Exceeded is what a client is told beside the message of a refusal.
-type Exceeded struct {
-	Service string  `json:"service"` // the key of the service
-	Used    float64 `json:"used"`    // in the unit of the wire
-	Limit   float64 `json:"limit"`
-	Needed  float64 `json:"needed"`          // what the request asked for
-	Reset   *string `json:"reset,omitempty"` // when it starts again; absent for what is held
-}
-
 // Refusal is the limit_reached fault for a request that was not taken: for the first of its needs that does
 // not fit or, when room was made meanwhile, for the one that had least. It decides nothing, Take does. It
 // returns not_found for a profile that is gone.
@@ -351,12 +342,14 @@ func (s *Service) RefusalOf(ctx context.Context, t IngestTake) error {
 
 func exceeded(c Counter, n Need) error {
 	i, svc := plan.Index(n.Service), n.Service
-	d := Exceeded{Service: string(svc), Used: plan.Wire(svc, c.Used[i]), Limit: plan.Wire(svc, c.Allowed[i]), Needed: plan.Wire(svc, n.N)}
+	d := fault.Limit{Limit: string(svc), Scope: "profile", Used: plan.Wire(svc, c.Used[i]), Allowed: plan.Wire(svc, c.Allowed[i]),
+		Needed: plan.Wire(svc, n.N), Hint: "Raise the profile's allocation of " + string(svc) + ", or delete some of what it holds."}
 	text := fmt.Sprintf("You have exceeded the maximum limit of %s (%s): %s used, %s more needed; ",
 		svc.Name(), plan.Show(svc, c.Allowed[i]), plan.Show(svc, c.Used[i]), plan.Show(svc, n.N))
 	if plan.Flow(svc) {
 		reset := web.Millis(c.CycleEnd).String()
-		d.Reset = &reset
+		d.ResetsAt = &reset
+		d.Hint = "Raise the profile's allocation of " + string(svc) + ", or wait until it starts again."
 		text += "it starts again at " + reset
 	} else {
 		text += "delete some or raise the limit of the profile"
@@ -390,7 +383,10 @@ func (s *Service) Hold(ctx context.Context, p id.Profile, r plan.Resource, n int
 			return err
 		}
 		return fault.New(fault.LimitReached, "You have exceeded the maximum limit of %s (%d): the profile has %d. Delete some, or change the plan of its owner.",
-			r.Name(), most, used[r])
+			r.Name(), most, used[r]).With(fault.Limit{
+			Limit: string(r), Scope: "profile", Used: float64(used[r]), Allowed: float64(most), Needed: float64(n),
+			Hint: "Delete some, or change the plan of the profile's owner.",
+		})
 	})
 }
 

@@ -47,17 +47,14 @@ type info struct {
 	LogoURL     *string    `json:"logo_url"`
 	BannerURL   *string    `json:"banner_url"`
 	Region      string     `json:"region"`
-	RPM         rpm        `json:"rpm"`
+	RPM         rpm        `json:"rpm"` // an object also when nothing is limited
 	Paused      bool       `json:"paused"`
 	PauseReason *string    `json:"pause_reason"`
 	CreatedAt   web.Time   `json:"created_at"`
 	UpdatedAt   web.Time   `json:"updated_at"`
 }
 
-type rpm struct {
-	Input  *int64 `json:"data_input"`
-	Output *int64 `json:"data_output"`
-}
+type rpm profile.RPM
 
 type addons struct {
 	CustomDNS    bool       `json:"custom_dns"`
@@ -94,6 +91,9 @@ func (s *Service) info(ctx context.Context, who auth.Caller, in pathInput) (info
 			CreatedAt: web.Time(p.CreatedAt), UpdatedAt: web.Time(p.UpdatedAt),
 		},
 		Allocation: a.Amounts.WireMap(), Addons: addonsOf(p), Plan: pl.ReportAs,
+	}
+	if r := profile.RPMOf(p.RPMInput, p.RPMOutput); r != nil {
+		out.Info.RPM = rpm(*r)
 	}
 	if p.Paused {
 		out.Info.PauseReason = &p.PauseReason

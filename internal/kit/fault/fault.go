@@ -56,6 +56,19 @@ type Error struct {
 	cause      error
 }
 
+// Limit is the Detail of a refusal at a limit, of LimitReached and TooMany: what a person needs to know to do
+// something about it.
+type Limit struct {
+	Limit     string  `json:"limit"`            // its name: "input", "device", "data send"
+	Scope     string  `json:"scope"`            // whose it is: profile, device or account
+	Used      float64 `json:"used"`             // in the unit of the wire
+	Allowed   float64 `json:"allowed"`          // likewise
+	Needed    float64 `json:"needed,omitempty"` // what the request asked for, where that is not 1
+	ResetsAt  *string `json:"resets_at"`        // when it starts again, RFC 3339; null for what frees only by deletion
+	RequestID string  `json:"request_id"`       // filled in when the answer is written
+	Hint      string  `json:"hint"`             // what to do
+}
+
 // New makes a fault with a public message.
 func New(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}

@@ -176,6 +176,10 @@ func (x *exchange) fail(err error) {
 		b.WriteString(`,"field":`)
 		quote(b.AvailableBuffer, b.Write, f.Field)
 	}
+	if l, ok := f.Detail.(fault.Limit); ok {
+		l.RequestID = x.id
+		f = f.With(l)
+	}
 	if f.Detail != nil {
 		at := b.Len()
 		b.WriteString(`,"error":`)

@@ -42,8 +42,38 @@ type Config struct {
 }
 
 // Admission is asked once for every request that a route's rule has let through, before its body is read.
-// It may set headers such as RateLimit; the error it returns is the answer.
-type Admission func(ctx context.Context, route *Route, who auth.Caller, h http.Header) error
+// The error it returns is the answer.
+type Admission func(ctx context.Context, a Attempt) error
+
+// Attempt is a request that asks for admission. It is valid during the call only.
+type Attempt struct {
+	Route  *Route
+	Caller auth.Caller
+	Header http.Header // of the answer; Admission may set headers such as RateLimit
+
+	x *exchange
+}
+
+// Path is a parameter of the path, "" when the pattern has none of that name.
+func (a Attempt) Path(name string) string {
+	v, err := a.x.pathValue(name)
+	if err != nil {
+		return ""
+	}
+	return v
+}
+
+// Query is one value of the query, "" when it is absent or the query does not parse.
+func (a Attempt) Query(name string) string {
+	if a.x.r.URL.RawQuery == "" {
+		return ""
+	}
+	q, err := a.x.queryTree()
+	if err != nil {
+		return ""
+	}
+	return q.Get(name)
+}
 
 // Server answers HTTP for a list of routes. Mount and Observe are for before the first request.
 type Server struct {
@@ -272,7 +302,7 @@ func (x *exchange) handle() (any, error) {
 		err = route.Rule.Check(route.Method, x.who)
 	}
 	if err == nil && x.s.cfg.Admit != nil {
-		err = x.s.cfg.Admit(ctx, route, x.who, x.w.Header())
+		err = x.s.cfg.Admit(ctx, Attempt{Route: route, Caller: x.who, Header: x.w.Header(), x: x})
 	}
 	if err != nil {
 		x.peekBody()

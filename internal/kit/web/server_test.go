@@ -611,13 +611,28 @@ func TestOutcome(t *testing.T) {
 }
 
 func TestAdmit(t *testing.T) {
-	s := start(t, web.Config{Admit: func(_ context.Context, r *web.Route, who auth.Caller, h http.Header) error {
-		h.Set("RateLimit", "1;w=60")
-		if r.Group == "data" && who.Kind == auth.Device {
-			return fault.New(fault.TooMany, "Too many requests (Retry-After: 3)").After(3 * time.Second)
+	s := start(t, web.Config{Admit: func(_ context.Context, a web.Attempt) error {
+		a.Header.Set("RateLimit", "1;w=60")
+		if a.Route.Group == "data" && a.Caller.Kind == auth.Device {
+			return fault.New(fault.TooMany, "Too many requests (Retry-After: 3)").After(3 * time.Second).With(fault.Limit{Limit: "data", Allowed: 1})
+		}
+		if a.Path("id") == "d1" && a.Query("query") == "aggregate" && a.Query("none") == "" && a.Path("none") == "" {
+			return fault.New(fault.TooMany, "an aggregate")
 		}
 		return nil
-	}}, []web.Route{web.Handle("POST /data", "", auth.AnyToken, give(1, nil), web.Group("data"))})
+	}}, []web.Route{
+		web.Handle("POST /data", "", auth.AnyToken, give(1, nil), web.Group("data")),
+		web.Handle("GET /device/{id}/data", "", auth.AnyToken, give(1, nil)),
+	})
+	if a := s.call("GET", "/device/d1/data?query=aggregate", "", "token", profileToken); a.Status != 429 {
+		t.Errorf("%d", a.Status)
+	}
+	if a := s.call("GET", "/device/d1/data?query=last_value", "", "token", profileToken); a.Status != 200 {
+		t.Errorf("%d", a.Status)
+	}
+	if a := s.call("POST", "/data", "{}", "token", deviceToken, "X-Request-Id", "abc"); !strings.Contains(string(a.Body), `"error":{"limit":"data","scope":"","used":0,"allowed":1,"resets_at":null,"request_id":"abc","hint":""}`) {
+		t.Errorf("%s", a.Body)
+	}
 	if a := s.call("POST", "/data", "{}", "token", deviceToken); a.Status != 429 || a.Header.Get("Retry-After") != "3" || a.Header.Get("RateLimit") == "" {
 		t.Errorf("%d %v", a.Status, a.Header)
 	}

@@ -1,0 +1,174 @@
+package limit
+
+import (
+	"context"
+	"slices"
+
+	"paddock/internal/auth"
+	"paddock/internal/id"
+	"paddock/internal/kit/web"
+	"paddock/internal/plan"
+	"paddock/internal/profile"
+)
+
+// Routes are the routes of this room.
+func (s *Service) Routes() []web.Route {
+	return []web.Route{
+		web.Handle("GET /limits", "Every limit that bounds the profile, with what is used of it: rates, services, caps.", auth.InProfile, s.list),
+	}
+}
+
+// maxDevices is how many devices with limits of their own are listed.
+const maxDevices = 200
+
+type listInput struct {
+	Device id.Device `query:"device" description:"show the soft limits of this device only"`
+}
+
+// Row is one limit.
+type Row struct {
+	Name   string     `json:"name" description:"the route of a rate, the key of a service or a capped resource, rpm.data_input, rpm.data_output" example:"POST /data"`
+	Kind   string     `json:"kind" enum:"rate,soft_rate,service,cap"`
+	Scope  string     `json:"scope" enum:"profile,device,account"`
+	Device *id.Device `json:"device,omitempty"`
+	Used   float64    `json:"used"`
+	Limit  *float64   `json:"limit" description:"null: there is none"`
+	Window *string    `json:"window" enum:"minute,month" description:"after which it starts again; null for what is held"`
+	Reset  *web.Time  `json:"reset" description:"when the window ends"`
+}
+
+var (
+	windowMinute = "minute"
+	windowMonth  = "month"
+)
+
+// finite is a limit on the wire: nil for none.
+func finite(n int64, wire float64) *float64 {
+	if n >= plan.Unlimited {
+		return nil
+	}
+	return &wire
+}
+
+func (s *Service) list(ctx context.Context, who auth.Caller, in listInput) ([]Row, error) {
+	p, err := s.profiles.Get(ctx, who.ProfileID)
+	if err != nil {
+		return nil, err
+	}
+	pl, err := s.profiles.PlanOf(ctx, p.Account)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.rateRows(ctx, p, pl, in.Device)
+	if err != nil {
+		return nil, err
+	}
+	services, err := s.serviceRows(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	caps, err := s.capRows(ctx, who, p, pl)
+	return slices.Concat(rows, services, caps), err
+}
+
+// rateRows are the rates of the plan, then the console's where it has asked for something in this minute, then soft
+// limits.
+func (s *Service) rateRows(ctx context.Context, p profile.Profile, pl plan.Plan, only id.Device) ([]Row, error) {
+	minute := s.now() / minuteMS
+	reset := web.Millis((minute + 1) * minuteMS)
+	used, err := s.used(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	rows := []Row{}
+	add := func(kind, name, counter string, limit int64, d *id.Device) {
+		l := float64(limit)
+		scope := "profile"
+		if d != nil {
+			scope = "device"
+		}
+		rows = append(rows, Row{Name: name, Kind: kind, Scope: scope, Device: d, Used: float64(used[counter]), Limit: &l, Window: &windowMinute, Reset: &reset})
+	}
+	for _, r := range pl.Rates {
+		add("rate", rateName(r, false), rateName(r, false), r.PerMinute, nil)
+		if name := rateName(r, true); used[name] > 0 {
+			add("rate", name, name, r.PerMinute, nil)
+		}
+	}
+	soft := func(d *id.Device, input, output int64) {
+		of := id.Device("")
+		if d != nil {
+			of = *d
+		}
+		for _, l := range []struct {
+			kind  softKind
+			limit int64
+		}{{softInput, input}, {softOutput, output}} {
+			if l.limit > 0 {
+				add("soft_rate", "rpm."+l.kind.String(), softName(l.kind, of), l.limit, d)
+			}
+		}
+	}
+	if only == "" {
+		soft(nil, p.RPMInput, p.RPMOutput)
+	} else {
+		v, err := s.devices.View(ctx, p.ID, only)
+		if err != nil {
+			return nil, err
+		}
+		soft(&only, v.RPMInput, v.RPMOutput)
+		return rows, nil
+	}
+	limited, err := s.devices.Limited(ctx, p.ID, maxDevices)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range limited {
+		soft(&d.ID, d.RPMInput, d.RPMOutput)
+	}
+	return rows, nil
+}
+
+func (s *Service) serviceRows(ctx context.Context, p id.Profile) ([]Row, error) {
+	c, err := s.usage.Used(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	rows := []Row{}
+	for i, svc := range plan.Metered {
+		r := Row{Name: string(svc), Kind: "service", Scope: "profile", Used: plan.Wire(svc, c.Used[i]), Limit: finite(c.Allowed[i], plan.Wire(svc, c.Allowed[i]))}
+		if plan.Flow(svc) {
+			reset := web.Millis(c.CycleEnd)
+			r.Window, r.Reset = &windowMonth, &reset
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+// capRows are the caps that the plan sets, and what is held of others. How many profiles the account has is told
+// to those who may see them.
+func (s *Service) capRows(ctx context.Context, who auth.Caller, p profile.Profile, pl plan.Plan) ([]Row, error) {
+	held, err := s.usage.Amounts(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	rows := []Row{}
+	for _, res := range plan.Resources {
+		r := Row{Name: string(res), Kind: "cap", Scope: "profile", Used: float64(held[res]), Limit: finite(pl.Cap(res), float64(pl.Cap(res)))}
+		if res == plan.Profiles {
+			if !who.IsOwner() || who.Reach != auth.ReachAccount {
+				continue
+			}
+			ps, err := s.profiles.List(ctx, p.Account)
+			if err != nil {
+				return nil, err
+			}
+			r.Scope, r.Used = "account", float64(len(ps))
+		}
+		if r.Limit != nil || r.Used > 0 {
+			rows = append(rows, r)
+		}
+	}
+	return rows, nil
+}

@@ -70,9 +70,15 @@ type Hub struct {
 
 // New makes the hub and registers it with data to be told of stored points.
 func New(points *data.Service, devices *device.Service, use *usage.Service, clk clock.Clock) *Hub {
-	h := &Hub{devices: devices, usage: use, clock: clk, feeds: map[id.Profile]*feed{}, perProfile: perProfile, inAll: inAll, maxEvents: maxEvents}
-	h.share.Store(mostShare)
+	h := newHub(clk)
+	h.devices, h.usage = devices, use
 	points.OnStored(h.stored)
+	return h
+}
+
+func newHub(clk clock.Clock) *Hub {
+	h := &Hub{clock: clk, feeds: map[id.Profile]*feed{}, perProfile: perProfile, inAll: inAll, maxEvents: maxEvents}
+	h.divide()
 	return h
 }
 

@@ -28,7 +28,7 @@ type Stream struct {
 var streamType = reflect.TypeFor[Stream]()
 
 const (
-	streamWrite = 10 * time.Second // that one write may take, and more when it is large
+	streamWrite = 10 * time.Second // that one write may take, and a second more for each 100 kB
 	streamCheck = 2 * time.Second
 	streamQuiet = 15 * time.Second // without a write until a comment keeps proxies from hanging up
 	streamMost  = time.Hour        // then the client connects again: nobody holds a dead connection for longer
@@ -67,7 +67,7 @@ func (x *exchange) stream(st Stream) {
 	rc := http.NewResponseController(x.w)
 	var buf []byte
 	send := func(b []byte) bool {
-		_ = rc.SetWriteDeadline(time.Now().Add(streamWrite + time.Duration(len(b)/(10*minRate))*time.Second))
+		_ = rc.SetWriteDeadline(time.Now().Add(streamWrite + time.Duration(len(b)/(100*minRate))*time.Second))
 		_, err := x.w.Write(b)
 		if err == nil {
 			err = rc.Flush()

@@ -110,12 +110,12 @@ for (const engine of engines) {
       const connection = await sdk.SSE.openSSEListening(listening, { token: server.first.token, region: server.region });
       await collect(connection).opened;
       const dropped = new Promise((resolve) => (connection.onerror = resolve));
-      const began = Date.now();
-      await server.stop();
+      const took = await server.stop();
       server = null;
       await dropped;
       connection.close();
-      assert.ok(Date.now() - began < 5000, `the server took ${Date.now() - began} ms to end`);
+      // Requests under way may take 25 seconds; a connection that has asked nothing yet is given 5.
+      assert.ok(took < 10e3, `the server took ${took} ms to end`);
     });
   });
 }

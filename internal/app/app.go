@@ -36,6 +36,7 @@ import (
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/kit/web"
 	"paddock/internal/limit"
+	"paddock/internal/live"
 	"paddock/internal/plan"
 	"paddock/internal/profile"
 	"paddock/internal/token"
@@ -85,6 +86,7 @@ type App struct {
 	devices  *device.Service
 	data     *data.Service
 	limits   *limit.Service
+	live     *live.Hub
 
 	stopping atomic.Bool // no new work is taken
 	stopOnce sync.Once
@@ -231,6 +233,7 @@ func (a *App) rooms(ctx context.Context) error {
 	a.usage = usage.New(a.db, a.profiles, a.accounts, log, a.clock)
 	a.devices = device.New(a.db, a.profiles, a.tokens, a.usage, log, a.clock)
 	a.data = data.New(a.db, a.profiles, a.usage, a.devices, log, a.clock)
+	a.live = live.New(a.data, a.devices, a.usage, a.clock)
 
 	a.limits = limit.New(a.db, a.plans, a.profiles, a.usage, a.devices, a.clock)
 
@@ -246,6 +249,7 @@ func (a *App) rooms(ctx context.Context) error {
 	a.devices.Jobs(a.jobs)
 	a.data.Jobs(a.jobs)
 	a.limits.Jobs(a.jobs)
+	a.live.Jobs(a.jobs)
 	a.jobs.Every("profile purge", time.Minute, func(ctx context.Context) error { return a.profiles.Purge(ctx, 30*time.Second) })
 	a.jobs.EachNode("session last use", 10*time.Second, a.accounts.Flush)
 	a.jobs.Every("account tidy", time.Hour, a.accounts.Tidy)
@@ -267,7 +271,9 @@ func (a *App) serveRoutes() error {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "writes_waiting", Help: "Writes that stand in the queue of rounds."},
 			func() float64 { return float64(a.db.Waiting()) }))
 	var routes []web.Route
-	for _, room := range []interface{ Routes() []web.Route }{a.accounts, a.profiles, a.tokens, a.usage, a.devices, a.data, a.limits, a.plans} {
+	for _, room := range []interface{ Routes() []web.Route }{
+		a.accounts, a.profiles, a.tokens, a.usage, a.devices, a.data, a.limits, a.live, a.plans,
+	} {
 		routes = append(routes, room.Routes()...)
 	}
 	routes = append(routes, a.ownRoutes()...)
@@ -330,6 +336,13 @@ func (a *App) Handler() http.Handler { return a.server.Handler() }
 func (a *App) Start() {
 	a.jobs.Start(context.Background())
 	a.mail.Start(context.Background())
+}
+
+// Drain is for before a graceful stop: the server is not ready any more and streams of events end, since nobody
+// could wait for those. All other requests go on.
+func (a *App) Drain() {
+	a.stopping.Store(true)
+	a.server.Drain()
 }
 
 // Close stops the work in the background, writes what memory holds, and closes the database. Call it after

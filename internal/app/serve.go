@@ -75,7 +75,7 @@ func Serve(ctx context.Context, s Settings, out io.Writer) error {
 	case err = <-failed:
 	case <-ctx.Done():
 		log.Info("stopping: answering what was accepted")
-		a.stopping.Store(true)
+		a.Drain()
 		stop() // a second signal ends the process at once
 		drain, cancel := context.WithTimeout(context.Background(), drainFor)
 		err = h.Shutdown(drain)

@@ -69,6 +69,9 @@ func parseID(s string) (no int64, series uint32, ok bool) {
 	return int64(n), uint32(v), err == nil
 }
 
+// AppendRow appends a stored point as rows of data look on the wire.
+func AppendRow(b []byte, p *Point, d id.Device) []byte { return appendPoint(b, p, d, false) }
+
 // appendPoint writes a row of an answer. What a point does not have is left out.
 func appendPoint(b []byte, p *Point, device id.Device, details bool) []byte {
 	b = append(b, `{"id":"`...)

@@ -104,8 +104,10 @@ async function start(engine, { plan = "house" } = {}) {
     account,
     region: { api: url, sse: url, realtime: url },
     async stop() {
+      const told = Date.now();
       child.kill("SIGTERM");
       const { code, signal } = await ended;
+      const took = Date.now() - told;
       fs.closeSync(log);
       const tail = said();
       const { status, stdout, stderr } = spawnSync(binary, ["verify"], { env, encoding: "utf8" });
@@ -113,6 +115,7 @@ async function start(engine, { plan = "house" } = {}) {
       fs.rmSync(folder, { recursive: true, force: true });
       if (code !== 0) throw new Error(`paddock serve ended with ${code ?? signal} after SIGTERM:\n${tail}`);
       if (status !== 0) throw new Error(`paddock verify ended with ${status}:\n${stdout}${stderr}`);
+      return took;
     },
   };
 }

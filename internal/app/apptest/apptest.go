@@ -92,6 +92,7 @@ func Start(t testing.TB, engine sqldb.Engine, changes ...Change) *Server {
 	a.Start()
 	h := httptest.NewServer(a.Handler())
 	t.Cleanup(func() {
+		a.Drain()
 		h.Close()
 		if err := a.Close(); err != nil {
 			t.Error(err)

@@ -18,7 +18,7 @@ import (
 type Credential struct {
 	Token         string // from a header or the query; "" when none. Wins over Cookie
 	Cookie        string // value of the session cookie; "" when none or when a token was sent
-	ProfileHeader string // Profile-Id, by which a session names its profile
+	ProfileHeader string // Profile-Id, by which a session names its profile; for streams also from the query
 	Addr          string // address of the client, after trusted proxies
 }
 
@@ -108,6 +108,11 @@ func (x *exchange) credential() Credential {
 		}
 		if k, err := x.r.Cookie(name); err == nil {
 			c.Cookie = k.Value
+		}
+		if c.ProfileHeader == "" && x.route != nil && x.route.Out == streamType {
+			if q, err := x.queryTree(); err == nil {
+				c.ProfileHeader = q.Get("profile")
+			}
 		}
 	}
 	return c

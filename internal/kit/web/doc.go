@@ -19,7 +19,7 @@
 //     function is called. Nothing of this looks at tags again.
 //  8. What it returns is written in the envelope, {"status":true,"result":…}; an error becomes
 //     {"status":false,"message":…,"code":…,"field":…,"error":…,"request_id":…} with the status of its fault
-//     (respond.go). A panic is a 500 that tells nothing; a client that went away is a 499 in the log.
+//     (respond.go). A Stream goes on until somebody ends it (stream.go). A panic is a 500 that tells nothing; a client that went away is a 499 in the log.
 //  9. The request is logged and counted by its pattern, never its path, and observers hear of it.
 //
 // What net/http refuses before a handler runs, a malformed request line or a header above 64 kB, is answered

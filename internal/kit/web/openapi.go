@@ -429,6 +429,9 @@ func (d *document) responses(r *Route, op *openapi31.Operation) error {
 	case reflect.TypeFor[Raw]():
 		ok.Description = "The content itself, without envelope."
 		ok.WithContentItem("*/*", openapi31.MediaType{})
+	case streamType:
+		ok.Description = "Server-sent events, until the client closes."
+		ok.WithContentItem("text/event-stream", openapi31.MediaType{Schema: object{"type": "string"}})
 	default:
 		envelope := object{"type": "object", "required": []string{"status"}, "properties": object{"status": object{"const": true}}}
 		if r.Out != reflect.TypeFor[None]() {

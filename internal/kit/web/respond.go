@@ -73,6 +73,9 @@ func (x *exchange) respond(out any) {
 	case Raw:
 		x.raw(o)
 		return
+	case Stream:
+		x.stream(o)
+		return
 	case None:
 		result = nil
 	case Reply:

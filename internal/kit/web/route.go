@@ -79,7 +79,7 @@ func NoProfile(r *Route) { r.Rule.Profile = false }
 // structs are walked. Unknown members and parameters are ignored. If In has a method Validate() error it is
 // called last. Tags description, example, enum, format and required are shown in the API document.
 //
-// Out becomes the result of the envelope. Reply, Raw and None are treated as their comments say. Handle
+// Out becomes the result of the envelope. Reply, Raw, Stream and None are treated as their comments say. Handle
 // panics when pattern or In cannot work: routes are made at start, so that is a bug found by any test.
 func Handle[In, Out any](pattern, doc string, rule auth.Rule, fn func(ctx context.Context, who auth.Caller, in In) (Out, error), opts ...Option) Route {
 	method, path, ok := strings.Cut(pattern, " ")

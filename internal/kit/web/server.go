@@ -90,6 +90,8 @@ type Server struct {
 	pool      sync.Pool
 	idPrefix  string
 	idNext    atomic.Uint64
+	draining  chan struct{} // closed by Drain
+	drainOnce sync.Once
 }
 
 // entry is a route with what is kept beside it.
@@ -136,7 +138,7 @@ func NewServer(cfg Config, routes []Route) *Server {
 		cfg.BodyBudget = defaultBodyBudget
 	}
 	cfg.PublicURL = strings.TrimSuffix(cfg.PublicURL, "/")
-	s := &Server{cfg: cfg, mux: chi.NewRouter(), table: map[string]map[string]*entry{}}
+	s := &Server{cfg: cfg, mux: chi.NewRouter(), table: map[string]map[string]*entry{}, draining: make(chan struct{})}
 	if u, err := url.Parse(cfg.PublicURL); err == nil && u.Host != "" {
 		s.origin = u.Scheme + "://" + u.Host
 	}
@@ -366,6 +368,11 @@ func (x *exchange) judge(ctx context.Context) (auth.Caller, error) {
 	if x.cred.Token == "" {
 		switch x.r.Method {
 		case http.MethodGet, http.MethodHead:
+			if x.route.Out == streamType { // each holds a place of the profile's
+				if err := x.sameOrigin(false); err != nil {
+					return auth.Caller{}, err
+				}
+			}
 		default:
 			if err := x.sameOrigin(true); err != nil {
 				return auth.Caller{}, err

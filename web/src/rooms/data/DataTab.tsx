@@ -1,13 +1,14 @@
 import { Button, Card, Group, SimpleGrid, Skeleton, Stack, Table, Text, Title } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
-import { lazy, type ReactNode, Suspense, useMemo, useState } from "react";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
 import type { Point } from "../../api/types";
 import { t } from "../../texts";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { count, measured, useTime, valueText } from "../../ui/format";
 import { Loading } from "../../ui/Loading";
 import { Section } from "../../ui/Section";
-import { amountQuery, pointsQuery } from "./queries";
+import { useLive } from "./live";
+import { amountQuery, pointsQuery, withNew } from "./queries";
 import { type Series, seriesOf } from "./series";
 
 const Chart = lazy(() => import("./Chart"));
@@ -21,14 +22,20 @@ interface Props {
 
 /** What a device has sent. Before its first point: how to send one, and a panel that waits for it and turns green. */
 export function DataTab({ profileId, deviceId, connect }: Props) {
-  const amount = useQuery({ ...amountQuery(profileId, deviceId), refetchInterval: 1000 });
-  const points = useQuery(pointsQuery(profileId, deviceId, amount.data));
+  const client = useQueryClient();
+  const live = useLive(profileId, deviceId);
+  const amount = useQuery({ ...amountQuery(profileId, deviceId), refetchInterval: live.on ? 10_000 : 1000 });
+  const points = useQuery({ ...pointsQuery(profileId, deviceId), enabled: Boolean(amount.data) });
+  // Without live events another number of points is the sign that there is something to read.
+  useEffect(() => {
+    if (amount.data && !live.on) void client.invalidateQueries({ queryKey: pointsQuery(profileId, deviceId).queryKey });
+  }, [client, profileId, deviceId, amount.data, live.on]);
   // A device that was empty when the page was opened keeps its panel, so that turning green is seen.
   const [wasEmpty, setWasEmpty] = useState<boolean>();
   if (amount.data !== undefined && wasEmpty === undefined) setWasEmpty(amount.data === 0);
 
   if (amount.isPending) return <Loading />;
-  const rows = amount.data ? points.data : undefined;
+  const rows = amount.data ? withNew(points.data ?? [], live.since(points.dataUpdatedAt)) : undefined;
   return (
     <Stack gap="lg">
       <ErrorNote error={amount.error ?? points.error} retry={() => void amount.refetch()} />
@@ -75,7 +82,7 @@ function FirstPoint({ point }: { point: Point | undefined }) {
 
 const firstCharts = 6;
 
-function Charts({ points }: { points: Point[] }) {
+function Charts({ points }: { points: readonly Point[] }) {
   const series = useMemo(() => seriesOf(points), [points]);
   const [all, setAll] = useState(false);
   if (series.length === 0)
@@ -129,7 +136,7 @@ function ChartCard({ series }: { series: Series }) {
   );
 }
 
-function LastPoints({ points, all }: { points: Point[]; all: number }) {
+function LastPoints({ points, all }: { points: readonly Point[]; all: number }) {
   const time = useTime();
   const placed = points.some((point) => point.location);
   return (

@@ -25,6 +25,7 @@ import (
 	"paddock/internal/account"
 	"paddock/internal/audit"
 	"paddock/internal/auth"
+	"paddock/internal/dashboard"
 	"paddock/internal/data"
 	"paddock/internal/device"
 	"paddock/internal/id"
@@ -53,7 +54,7 @@ func Sources() []sqldb.Source {
 	return []sqldb.Source{
 		{Room: "app", FS: migrations},
 		mail.Migrations(), job.Migrations(),
-		audit.Migrations(), account.Migrations(), profile.Migrations(), token.Migrations(), usage.Migrations(), device.Migrations(), data.Migrations(),
+		audit.Migrations(), account.Migrations(), profile.Migrations(), token.Migrations(), usage.Migrations(), device.Migrations(), data.Migrations(), dashboard.Migrations(),
 	}
 }
 
@@ -83,6 +84,7 @@ type App struct {
 	usage    *usage.Service
 	devices  *device.Service
 	data     *data.Service
+	boards   *dashboard.Service
 
 	stopping atomic.Bool // no new work is taken
 	stopOnce sync.Once
@@ -229,9 +231,11 @@ func (a *App) rooms(ctx context.Context) error {
 	a.usage = usage.New(a.db, a.profiles, a.accounts, log, a.clock)
 	a.devices = device.New(a.db, a.profiles, a.tokens, a.usage, log, a.clock)
 	a.data = data.New(a.db, a.profiles, a.usage, a.devices, log, a.clock)
+	a.boards = dashboard.New(a.db, a.usage, a.devices, log, a.clock)
 
 	a.accounts.OnDelete(a.profiles.DeleteAll)
 	a.accounts.OnPlan(a.usage.Refit)
+	a.profiles.OnPurge(a.boards.PurgeProfile)
 	a.profiles.OnPurge(a.data.PurgeProfile)
 	a.profiles.OnPurge(a.devices.PurgeProfile)
 	a.profiles.OnPurge(a.tokens.PurgeProfile)
@@ -239,6 +243,7 @@ func (a *App) rooms(ctx context.Context) error {
 	a.tokens.Jobs(a.jobs)
 	a.devices.Jobs(a.jobs)
 	a.data.Jobs(a.jobs)
+	a.boards.Jobs(a.jobs)
 	a.jobs.Every("profile purge", time.Minute, func(ctx context.Context) error { return a.profiles.Purge(ctx, 30*time.Second) })
 	a.jobs.EachNode("session last use", 10*time.Second, a.accounts.Flush)
 	a.jobs.Every("account tidy", time.Hour, a.accounts.Tidy)
@@ -260,7 +265,7 @@ func (a *App) serveRoutes() error {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "writes_waiting", Help: "Writes that stand in the queue of rounds."},
 			func() float64 { return float64(a.db.Waiting()) }))
 	var routes []web.Route
-	for _, room := range []interface{ Routes() []web.Route }{a.accounts, a.profiles, a.tokens, a.usage, a.devices, a.data, a.plans} {
+	for _, room := range []interface{ Routes() []web.Route }{a.accounts, a.profiles, a.tokens, a.usage, a.devices, a.data, a.boards, a.plans} {
 		routes = append(routes, room.Routes()...)
 	}
 	routes = append(routes, a.ownRoutes()...)
@@ -334,7 +339,7 @@ func (a *App) Close() error {
 		a.mail.Stop()
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		err = errors.Join(a.usage.Stop(ctx), a.tokens.Flush(ctx), a.devices.Flush(ctx), a.accounts.Flush(ctx), a.close())
+		err = errors.Join(a.usage.Stop(ctx), a.tokens.Flush(ctx), a.devices.Flush(ctx), a.boards.Flush(ctx), a.accounts.Flush(ctx), a.close())
 	})
 	return err
 }

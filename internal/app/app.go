@@ -25,6 +25,7 @@ import (
 	"paddock/internal/account"
 	"paddock/internal/audit"
 	"paddock/internal/auth"
+	"paddock/internal/dashboard"
 	"paddock/internal/data"
 	"paddock/internal/device"
 	"paddock/internal/id"
@@ -55,7 +56,7 @@ func Sources() []sqldb.Source {
 	return []sqldb.Source{
 		{Room: "app", FS: migrations},
 		mail.Migrations(), job.Migrations(),
-		audit.Migrations(), account.Migrations(), profile.Migrations(), token.Migrations(), usage.Migrations(), device.Migrations(), data.Migrations(), limit.Migrations(),
+		audit.Migrations(), account.Migrations(), profile.Migrations(), token.Migrations(), usage.Migrations(), device.Migrations(), data.Migrations(), limit.Migrations(), dashboard.Migrations(),
 	}
 }
 
@@ -87,6 +88,7 @@ type App struct {
 	data     *data.Service
 	limits   *limit.Service
 	live     *live.Hub
+	boards   *dashboard.Service
 
 	stopping atomic.Bool // no new work is taken
 	stopOnce sync.Once
@@ -233,14 +235,15 @@ func (a *App) rooms(ctx context.Context) error {
 	a.usage = usage.New(a.db, a.profiles, a.accounts, log, a.clock)
 	a.devices = device.New(a.db, a.profiles, a.tokens, a.usage, log, a.clock)
 	a.data = data.New(a.db, a.profiles, a.usage, a.devices, log, a.clock)
-	a.live = live.New(a.data, a.devices, a.usage, a.clock)
-
+	a.boards = dashboard.New(a.db, a.usage, a.devices, log, a.clock)
 	a.limits = limit.New(a.db, a.plans, a.profiles, a.usage, a.devices, a.clock)
+	a.live = live.New(a.data, a.devices, a.usage, a.clock)
 
 	a.accounts.OnDelete(a.profiles.DeleteAll)
 	a.accounts.OnPlan(a.usage.Refit)
 	a.accounts.OnPlan(a.limits.PlanChanged)
 	a.profiles.OnPurge(a.limits.PurgeProfile)
+	a.profiles.OnPurge(a.boards.PurgeProfile)
 	a.profiles.OnPurge(a.data.PurgeProfile)
 	a.profiles.OnPurge(a.devices.PurgeProfile)
 	a.profiles.OnPurge(a.tokens.PurgeProfile)
@@ -250,6 +253,7 @@ func (a *App) rooms(ctx context.Context) error {
 	a.data.Jobs(a.jobs)
 	a.limits.Jobs(a.jobs)
 	a.live.Jobs(a.jobs)
+	a.boards.Jobs(a.jobs)
 	a.jobs.Every("profile purge", time.Minute, func(ctx context.Context) error { return a.profiles.Purge(ctx, 30*time.Second) })
 	a.jobs.EachNode("session last use", 10*time.Second, a.accounts.Flush)
 	a.jobs.Every("account tidy", time.Hour, a.accounts.Tidy)
@@ -272,7 +276,7 @@ func (a *App) serveRoutes() error {
 			func() float64 { return float64(a.db.Waiting()) }))
 	var routes []web.Route
 	for _, room := range []interface{ Routes() []web.Route }{
-		a.accounts, a.profiles, a.tokens, a.usage, a.devices, a.data, a.limits, a.live, a.plans,
+		a.accounts, a.profiles, a.tokens, a.usage, a.devices, a.data, a.boards, a.limits, a.live, a.plans,
 	} {
 		routes = append(routes, room.Routes()...)
 	}
@@ -354,7 +358,7 @@ func (a *App) Close() error {
 		a.mail.Stop()
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		err = errors.Join(a.usage.Stop(ctx), a.limits.Stop(ctx), a.tokens.Flush(ctx), a.devices.Flush(ctx), a.accounts.Flush(ctx), a.close())
+		err = errors.Join(a.usage.Stop(ctx), a.limits.Stop(ctx), a.tokens.Flush(ctx), a.devices.Flush(ctx), a.boards.Flush(ctx), a.accounts.Flush(ctx), a.close())
 	})
 	return err
 }

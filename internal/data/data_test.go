@@ -961,3 +961,65 @@ func TestNumbers(t *testing.T) {
 type fixed time.Time
 
 func (f fixed) Now() time.Time { return time.Time(f) }
+
+func TestPausedProfile(t *testing.T) {
+	onBoth(t, func(t *testing.T, r *rig) {
+		ctx := context.Background()
+		p := r.profile()
+		k := r.mutable(p)
+		k.send(n(2, "a"))
+		if err := r.profiles.Pause(ctx, auth.SystemCaller(), string(p), "unpaid bill"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := k.try(n(1, "a"))
+		refused(t, err, fault.Forbidden, "unpaid bill")
+		_, err = k.ask("")
+		refused(t, err, fault.Forbidden, "unpaid bill")
+		_, err = k.delete("")
+		refused(t, err, fault.Forbidden, "unpaid bill")
+		q, _ := parse(t, "", r.now.Now())
+		if _, err := r.Query(ctx, auth.Caller{Kind: auth.Session, ProfileID: p, Permission: auth.Full}, p, k.d, q); err != nil {
+			t.Errorf("a person at the console: %v", err)
+		}
+		if err := r.profiles.Resume(ctx, auth.SystemCaller(), string(p)); err != nil {
+			t.Fatal(err)
+		}
+		k.send(n(1, "a"))
+		if k.amount() != 3 {
+			t.Errorf("%d points, want 3", k.amount())
+		}
+	})
+}
+
+// Retention runs when a day begins, and a device whose retention was shortened does not wait for that.
+func TestRetentionIsDue(t *testing.T) {
+	onBoth(t, func(t *testing.T, r *rig) {
+		ctx := context.Background()
+		p := r.profile()
+		k := r.immutable(p, device.Day, 3)
+		k.send(`[{"variable":"a","time":"2026-05-13"},{"variable":"a","time":"2026-05-15"},{"variable":"a"}]`)
+		step := func(at time.Time, want int64) {
+			t.Helper()
+			r.now.Set(at)
+			if err := r.retainDue(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.used(p, plan.DataRecords); got != want {
+				t.Errorf("at %s: %d records, want %d", at.Format(time.DateTime), got, want)
+			}
+		}
+		step(noon, 3)
+		step(noon.Add(12*time.Hour-time.Millisecond), 3)
+		step(noon.Add(12*time.Hour), 2)
+		keep := int64(0)
+		if err := r.devices.Update(ctx, auth.SystemCaller(), p, k.d, device.Update{ChunkRetention: &keep}); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(k.rows("")); got != 0 {
+			t.Errorf("%d rows are seen of what is no longer kept", got)
+		}
+		step(noon.Add(12*time.Hour+time.Minute), 2)
+		step(noon.Add(12*time.Hour+15*time.Minute), 0)
+		r.clean()
+	})
+}

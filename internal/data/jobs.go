@@ -18,7 +18,7 @@ const purger = "purge"
 
 // Jobs names the periodic work of this room.
 func (s *Service) Jobs(r *job.Runner) {
-	r.Every("data retention", time.Minute, s.Retain)
+	r.Every("data retention", time.Minute, s.retainDue)
 	r.Every("data purge", 10*time.Second, s.Purge)
 	r.Every("idempotency keys", 10*time.Minute, func(ctx context.Context) error { return s.cleanKeys(sqldb.As(ctx, purger)) })
 }
@@ -47,22 +47,35 @@ func (s *Service) PurgeProfile(ctx context.Context, p profile.Profile) (done boo
 	return s.store.wipe(sqldb.As(ctx, purger), p.ID, p.No)
 }
 
+// retainDue retains when a day has begun, and now and then between for devices whose retention was shortened.
+func (s *Service) retainDue(ctx context.Context) error {
+	now := s.clock.Now().UTC()
+	if now.Sub(s.retained) < 15*time.Minute && now.YearDay() == s.retained.YearDay() {
+		return nil
+	}
+	if err := s.Retain(ctx); err != nil {
+		return err
+	}
+	s.retained = now
+	return nil
+}
+
 // Retain takes the chunks that their devices keep no longer off them. Readers do not see them from the moment
 // the period ends (midnight UTC); here they stop counting.
 func (s *Service) Retain(ctx context.Context) error {
 	now := s.clock.Now().UnixMilli()
 	var at owner
 	for {
-		list, err := s.store.aged(ctx, at, periodStart(device.Day, now), 500)
+		list, err := s.store.aging(ctx, at, periodStart(device.Day, now), 500)
 		if err != nil {
 			return fmt.Errorf("look for old chunks: %w", err)
 		}
 		if len(list) == 0 {
 			return nil
 		}
-		for _, o := range list {
-			at = o
-			if err := s.retain(ctx, o, now); err != nil {
+		for _, a := range list {
+			at = a.owner
+			if err := s.retain(ctx, a, now); err != nil {
 				return err
 			}
 		}
@@ -75,12 +88,12 @@ type owner struct {
 	device  id.Device
 }
 
-func (s *Service) retain(ctx context.Context, o owner, now int64) error {
+func (s *Service) retain(ctx context.Context, o aged, now int64) error {
 	v, err := s.devices.View(ctx, o.profile, o.device)
 	if fault.Is(err, fault.NotFound) { // its profile is being purged
 		return nil
 	}
-	if err != nil || v.Type != device.Immutable {
+	if err != nil || v.Type != device.Immutable || o.start >= oldest(v, now) {
 		return err
 	}
 	chunks, err := s.store.chunks(ctx, o.profile, o.device)

@@ -27,9 +27,9 @@ type reader struct {
 // reader prepares a query on a device: it says which series the query speaks of.
 func (s *Service) reader(ctx context.Context, p id.Profile, d id.Device, v device.View, q *query) (*reader, []ref, error) {
 	r := &reader{store: s.store, desc: !q.asc, sel: sel{profileNo: v.ProfileNo, from: q.from, to: q.to, filter: q.filter()}}
-	lo, hi := int64(math.MinInt64), int64(math.MaxInt64)
+	lo, hi := s.since(v), int64(math.MaxInt64)
 	if v.Type == device.Immutable {
-		lo, hi = oldest(v, s.clock.Now().UnixMilli()), q.to
+		hi = q.to
 		if q.from > lo {
 			lo = periodStart(v.ChunkPeriod, q.from)
 		}
@@ -522,7 +522,7 @@ func (s *Service) count(ctx context.Context, p id.Profile, d id.Device, v device
 		return int64(len(points)), err
 	}
 	if len(q.variables) == 0 && !q.bounded && q.filter() == nil {
-		return s.store.amount(ctx, p, d)
+		return s.store.amount(ctx, p, d, s.since(v))
 	}
 	r, refs, err := s.reader(ctx, p, d, v, q)
 	if err != nil {

@@ -3,6 +3,7 @@ package data
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -34,6 +35,7 @@ type Service struct {
 	onStored []Stored
 	seed     sync.Mutex
 	seeded   bool
+	retained time.Time // when Retain last looked at everything; the job's alone
 
 	mutableMost, chunkMost int64 // caps; tests lower them
 }
@@ -146,10 +148,19 @@ func (s *Service) answer(ctx context.Context, p id.Profile, d id.Device, v devic
 
 // Amount is how many points a device holds.
 func (s *Service) Amount(ctx context.Context, p id.Profile, d id.Device) (int64, error) {
-	if _, err := s.devices.View(ctx, p, d); err != nil {
+	v, err := s.devices.View(ctx, p, d)
+	if err != nil {
 		return 0, err
 	}
-	return s.store.amount(ctx, p, d)
+	return s.store.amount(ctx, p, d, s.since(v))
+}
+
+// since is the start of the oldest chunk of a device that can be seen now.
+func (s *Service) since(v device.View) int64 {
+	if v.Type == device.Immutable {
+		return oldest(v, s.clock.Now().UnixMilli())
+	}
+	return math.MinInt64
 }
 
 // Variable is a name that a device has points of.
@@ -383,9 +394,8 @@ func (s *Service) Chunks(ctx context.Context, p id.Profile, d id.Device) ([]Chun
 	if v.Type != device.Immutable {
 		return out, nil
 	}
-	keep := oldest(v, s.clock.Now().UnixMilli())
 	for _, c := range list {
-		if c.points > 0 && c.start >= keep {
+		if c.points > 0 && c.start >= s.since(v) {
 			out = append(out, Chunk{ID: chunkID(v, c.start), From: clock.FromMillis(c.start), To: clock.FromMillis(chunkEnd(v, c.start)), Amount: c.points})
 		}
 	}
@@ -431,7 +441,7 @@ func (s *Service) deviceDeleted(ctx context.Context, p id.Profile, d id.Device) 
 
 // deviceConverted refuses to convert a device that holds points, and leaves nothing of its old form behind.
 func (s *Service) deviceConverted(ctx context.Context, p id.Profile, d id.Device) error {
-	n, err := s.store.amount(ctx, p, d)
+	n, err := s.store.amount(ctx, p, d, math.MinInt64)
 	if err != nil {
 		return err
 	}

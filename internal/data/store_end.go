@@ -78,12 +78,17 @@ func (s *store) deletePoints(ctx context.Context, profileNo int64, nos []int64) 
 func (s *store) endEmpty(ctx context.Context, k chunkKey, profileNo int64, series map[int64]bool) error {
 	ended := false
 	for no := range series {
-		n, err := s.db.Exec(ctx, `DELETE FROM series WHERE profile_id = $1 AND no = $2
-			AND NOT EXISTS (SELECT 1 FROM point WHERE profile_no = $3 AND series = $4)`, k.profile, no, profileNo, no)
+		_, some, _, err := s.ends(ctx, profileNo, all(no), false, 1)
 		if err != nil {
 			return err
 		}
-		ended = ended || n > 0
+		if some {
+			continue
+		}
+		if _, err := s.db.Exec(ctx, `DELETE FROM series WHERE profile_id = $1 AND no = $2`, k.profile, no); err != nil {
+			return err
+		}
+		ended = true
 	}
 	if !ended {
 		return nil
@@ -147,31 +152,34 @@ func (s *store) purge(ctx context.Context) (n int64, more bool, err error) {
 		return 0, false, err
 	}
 	of := list[0]
-	var series []int64
+	var nos, ended []int64
 	for _, i := range list {
-		if i.profile == of.profile {
-			series = append(series, i.series)
+		if i.profile != of.profile || len(nos) == purgeSlice {
+			break
+		}
+		// In the order of the index, so that neither engine looks anywhere else.
+		some, err := sqldb.All(ctx, s.db, sqldb.Value[int64], `SELECT no FROM point WHERE profile_no = $1 AND series = $2 ORDER BY time, no LIMIT $3`,
+			i.profileNo, i.series, int64(purgeSlice-len(nos)))
+		if err != nil {
+			return 0, false, err
+		}
+		nos = append(nos, some...)
+		if len(nos) < purgeSlice {
+			ended = append(ended, i.series)
 		}
 	}
-	w := sqldb.NewWhere("profile_no = ?", of.profileNo)
-	sqldb.In(w, "series", series)
-	lim := w.Arg(int64(purgeSlice))
-	nos, err := sqldb.All(ctx, s.db, sqldb.Value[int64], `SELECT no FROM point`+w.SQL()+` LIMIT `+lim, w.Args()...)
-	if err != nil {
-		return 0, false, err
-	}
-	err = s.db.Tx(sqldb.Cost(ctx, len(nos)+len(series)), func(ctx context.Context) (err error) {
+	err = s.db.Tx(sqldb.Cost(ctx, len(nos)+len(ended)), func(ctx context.Context) (err error) {
 		n = 0
 		if len(nos) > 0 {
 			if n, err = s.deletePoints(ctx, of.profileNo, nos); err != nil {
 				return err
 			}
 		}
-		if len(nos) == purgeSlice {
+		if len(ended) == 0 {
 			return nil
 		}
 		w := sqldb.NewWhere("profile_id = ?", of.profile)
-		sqldb.In(w, "series", series)
+		sqldb.In(w, "series", ended)
 		_, err = s.db.Exec(ctx, `DELETE FROM series_purge`+w.SQL(), w.Args()...)
 		return err
 	})
@@ -180,7 +188,7 @@ func (s *store) purge(ctx context.Context) (n int64, more bool, err error) {
 
 // wipe deletes a slice of all that a profile holds, in a transaction of its own, and says whether nothing is left.
 func (s *store) wipe(ctx context.Context, p id.Profile, profileNo int64) (done bool, err error) {
-	nos, err := sqldb.All(ctx, s.db, sqldb.Value[int64], `SELECT no FROM point WHERE profile_no = $1 LIMIT $2`, profileNo, int64(purgeSlice))
+	nos, err := sqldb.All(ctx, s.db, sqldb.Value[int64], `SELECT no FROM point WHERE profile_no = $1 ORDER BY series, time, no LIMIT $2`, profileNo, int64(purgeSlice))
 	if err != nil {
 		return false, err
 	}

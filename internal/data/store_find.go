@@ -53,17 +53,24 @@ func (s *store) chunks(ctx context.Context, p id.Profile, d id.Device) ([]chunkI
 	}, `SELECT start, points FROM chunk WHERE profile_id = $1 AND device_id = $2 ORDER BY start`, p, d)
 }
 
-// aged lists devices, after one and across profiles, that have a chunk which began before a time. Those of
+// aged is a device with the start of its oldest chunk.
+type aged struct {
+	owner
+	start int64
+}
+
+// aging lists devices, after one and across profiles, that have a chunk which began before a time. Those of
 // mutable devices, which begin at 0, are left out.
-func (s *store) aged(ctx context.Context, after owner, before int64, limit int) ([]owner, error) {
-	return sqldb.All(ctx, s.db, func(r sqldb.Scanner) (o owner, err error) { return o, r.Scan(&o.profile, &o.device) },
-		`SELECT profile_id, device_id FROM chunk WHERE (profile_id, device_id) > ($1, $2) AND start > 0 AND start < $3
+func (s *store) aging(ctx context.Context, after owner, before int64, limit int) ([]aged, error) {
+	return sqldb.All(ctx, s.db, func(r sqldb.Scanner) (a aged, err error) { return a, r.Scan(&a.profile, &a.device, &a.start) },
+		`SELECT profile_id, device_id, MIN(start) FROM chunk WHERE (profile_id, device_id) > ($1, $2) AND start > 0 AND start < $3
 		GROUP BY profile_id, device_id ORDER BY profile_id, device_id LIMIT $4`, after.profile, after.device, before, int64(limit))
 }
 
-// amount is how many points a device holds.
-func (s *store) amount(ctx context.Context, p id.Profile, d id.Device) (n int64, err error) {
-	err = s.db.QueryRow(ctx, `SELECT CAST(COALESCE(SUM(points), 0) AS BIGINT) FROM chunk WHERE profile_id = $1 AND device_id = $2`, p, d).Scan(&n)
+// amount is how many points a device holds in chunks that start at from or later.
+func (s *store) amount(ctx context.Context, p id.Profile, d id.Device, from int64) (n int64, err error) {
+	err = s.db.QueryRow(ctx, `SELECT CAST(COALESCE(SUM(points), 0) AS BIGINT) FROM chunk WHERE profile_id = $1 AND device_id = $2 AND start >= $3`,
+		p, d, from).Scan(&n)
 	return n, err
 }
 
@@ -222,6 +229,11 @@ func pointOf(r sqldb.Scanner) (p Point, err error) {
 type span struct {
 	series    int64
 	low, high key
+}
+
+// all is the whole of a series.
+func all(series int64) span {
+	return span{series: series, low: key{math.MinInt64, math.MaxInt64}, high: key{math.MaxInt64, math.MinInt64}}
 }
 
 // stretch is a part of a span that the index finds by itself on both engines: all between two times, or the
@@ -459,7 +471,8 @@ func (s *store) utmost(ctx context.Context, q sel, piece span, largest bool) (no
 		w := q.scope()
 		cond := tail(w) + " AND " + within(w, piece.series, st)
 		var k int64
-		if err := s.db.QueryRow(ctx, `SELECT COALESCE(`+f+`(no), 0) FROM point WHERE profile_no = $1`+cond, w.Args()...).Scan(&k); err != nil {
+		// no + 0: else PostgreSQL would walk the primary key for the first that lies in the piece.
+		if err := s.db.QueryRow(ctx, `SELECT COALESCE(`+f+`(no + 0), 0) FROM point WHERE profile_no = $1`+cond, w.Args()...).Scan(&k); err != nil {
 			return 0, err
 		}
 		if k != 0 && (no == 0 || k > no == largest) {

@@ -2,13 +2,13 @@ package device
 
 import (
 	"encoding/base64"
-	"strings"
-	"unicode/utf8"
 
 	"paddock/internal/id"
+	"paddock/internal/kit/check"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/web"
 	"paddock/internal/profile"
+	"paddock/internal/tag"
 )
 
 // Type is how a device stores its data.
@@ -34,20 +34,17 @@ var retentions = map[Period]int64{Day: 31, Week: 26, Month: 36, Quarter: 36}
 
 // Bounds of a device.
 const (
-	MaxTags    = 30
+	MaxTags    = tag.Max
 	MaxParams  = 60
 	maxName    = 100    // characters
-	maxText    = 1000   // characters of a description or a tag's value
+	maxText    = 1000   // characters of a description
 	maxKey     = 100    // characters of a key
 	maxValue   = 6000   // bytes of a parameter's value
 	maxDecoder = 64_000 // bytes of a payload decoder, as sent
 )
 
 // Tag is a word pair that people and access rules find devices by.
-type Tag struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
-}
+type Tag = tag.Tag
 
 // Param is a configuration parameter, read by the device or its network.
 type Param struct {
@@ -111,10 +108,10 @@ type CreateInput struct {
 
 // Validate checks the shape of the input.
 func (in CreateInput) Validate() error {
-	if err := line("name", in.Name, 1, maxName); err != nil {
+	if err := check.Line("name", in.Name, 1, maxName); err != nil {
 		return err
 	}
-	if err := prose("description", value(in.Description), maxText); err != nil {
+	if err := check.Prose("description", value(in.Description), maxText); err != nil {
 		return err
 	}
 	if _, _, _, err := storage(in.Type, in.ChunkPeriod, in.ChunkRetention); err != nil {
@@ -126,7 +123,7 @@ func (in CreateInput) Validate() error {
 	if err := hexID("network", value(in.Network)); err != nil {
 		return err
 	}
-	if err := tags(in.Tags); err != nil {
+	if err := tag.Check("device", in.Tags); err != nil {
 		return err
 	}
 	if len(in.Params) > MaxParams {
@@ -137,7 +134,7 @@ func (in CreateInput) Validate() error {
 			return err
 		}
 	}
-	if err := line("serie_number", value(in.Serial), 0, maxName); err != nil {
+	if err := check.Line("serie_number", value(in.Serial), 0, maxName); err != nil {
 		return err
 	}
 	if err := decoder(value(in.PayloadDecoder)); err != nil {
@@ -197,11 +194,11 @@ type Update struct {
 // Validate checks the shape of the change.
 func (u Update) Validate() error {
 	if u.Name != nil {
-		if err := line("name", *u.Name, 1, maxName); err != nil {
+		if err := check.Line("name", *u.Name, 1, maxName); err != nil {
 			return err
 		}
 	}
-	if err := prose("description", u.Description.Value, maxText); err != nil {
+	if err := check.Prose("description", u.Description.Value, maxText); err != nil {
 		return err
 	}
 	if u.Connector.Set != u.Network.Set {
@@ -218,7 +215,7 @@ func (u Update) Validate() error {
 		return err
 	}
 	if u.Tags != nil {
-		if err := tags(*u.Tags); err != nil {
+		if err := tag.Check("device", *u.Tags); err != nil {
 			return err
 		}
 	}
@@ -278,7 +275,7 @@ func setText(to *string, v web.Opt[string]) {
 // check judges a parameter; a new one needs a key and a value.
 func (p ParamInput) check(at string, fresh bool) error {
 	if fresh || p.Key != nil {
-		if err := line(at+".key", value(p.Key), 1, maxKey); err != nil {
+		if err := check.Line(at+".key", value(p.Key), 1, maxKey); err != nil {
 			return err
 		}
 	}
@@ -289,22 +286,7 @@ func (p ParamInput) check(at string, fresh bool) error {
 	if len(v) > maxValue {
 		return fault.Field(at+".value", "must have at most %d bytes, has %d", maxValue, len(v))
 	}
-	return clean(at+".value", v, true)
-}
-
-func tags(ts []Tag) error {
-	if len(ts) > MaxTags {
-		return fault.Field("tags", "a device holds at most %d tags, got %d", MaxTags, len(ts))
-	}
-	for i, t := range ts {
-		if err := line("tags"+index(i)+".key", t.Key, 1, maxKey); err != nil {
-			return err
-		}
-		if err := prose("tags"+index(i)+".value", t.Value, maxText); err != nil {
-			return err
-		}
-	}
-	return nil
+	return check.Clean(at+".value", v)
 }
 
 func index(i int) string {
@@ -319,38 +301,6 @@ func value(s *string) string {
 		return ""
 	}
 	return *s
-}
-
-// line bounds a text of one line, in characters.
-func line(field, s string, least, most int) error {
-	n := utf8.RuneCountInString(s)
-	switch {
-	case least > 0 && strings.TrimSpace(s) == "":
-		return fault.Field(field, "is required")
-	case n > most:
-		return fault.Field(field, "must have at most %d characters, has %d", most, n)
-	}
-	return clean(field, s, false)
-}
-
-// prose bounds a text that may have several lines, in characters.
-func prose(field, s string, most int) error {
-	if n := utf8.RuneCountInString(s); n > most {
-		return fault.Field(field, "must have at most %d characters, has %d", most, n)
-	}
-	return clean(field, s, true)
-}
-
-func clean(field, s string, lines bool) error {
-	if !utf8.ValidString(s) {
-		return fault.Field(field, "is not valid text")
-	}
-	for _, r := range s {
-		if r == 0x7f || r < ' ' && !(lines && (r == '\n' || r == '\r' || r == '\t')) {
-			return fault.Field(field, "must not contain control characters")
-		}
-	}
-	return nil
 }
 
 func hexID(field, s string) error {

@@ -302,7 +302,7 @@ func TestCreateDevice(t *testing.T) {
 		t.Run("an immutable device keeps all it was given", func(t *testing.T) {
 			r := h.call(t, "POST", "/device", p.token, map[string]any{"name": "Süd", "type": "immutable", "chunk_period": "quarter", "chunk_retention": 36,
 				"connector": "65f0c0ffee0000000000c001", "network": "65f0c0ffee0000000000d001", "description": "line\nline", "active": false, "visible": false,
-				"tags": []Tag{{"b", "2"}, {"a", "1"}}, "configuration_params": []map[string]any{{"key": "k", "value": "", "sent": true}},
+				"tags": []Tag{{Key: "b", Value: "2"}, {Key: "a", Value: "1"}}, "configuration_params": []map[string]any{{"key": "k", "value": "", "sent": true}},
 				"payload_decoder": "YQ==", "rpm": map[string]any{"data_input": 5}, "serie_number": "SN"}).want(t, 201, "")
 			d := h.call(t, "GET", "/device/"+r.text("device_id"), p.token, nil).want(t, 200, "").row()
 			if d["type"] != "immutable" || d["chunk_period"] != "quarter" || d["chunk_retention"] != 36.0 || d["connector"] != "65f0c0ffee0000000000c001" ||
@@ -359,11 +359,11 @@ func TestListDevices(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		p := h.person(t, "house")
 		other := h.in(t, p, h.profile(t, p))
-		h.device(t, other, CreateInput{Name: "Alpha of another profile", Serial: ptr("S-1"), Tags: []Tag{{"type", "sensor"}}})
+		h.device(t, other, CreateInput{Name: "Alpha of another profile", Serial: ptr("S-1"), Tags: []Tag{{Key: "type", Value: "sensor"}}})
 		ids := map[string]id.Device{}
 		for _, in := range []CreateInput{
-			{Name: "Alpha", Tags: []Tag{{"type", "sensor"}, {"site", "North 1"}}, Serial: ptr("S-1")},
-			{Name: "beta", Tags: []Tag{{"type", "gateway"}, {"site", "north 2"}}, Active: ptr(false), Description: ptr("In the yard")},
+			{Name: "Alpha", Tags: []Tag{{Key: "type", Value: "sensor"}, {Key: "site", Value: "North 1"}}, Serial: ptr("S-1")},
+			{Name: "beta", Tags: []Tag{{Key: "type", Value: "gateway"}, {Key: "site", Value: "north 2"}}, Active: ptr(false), Description: ptr("In the yard")},
 			{Name: "Gamma_1", Type: Immutable, ChunkPeriod: ptr(Day), ChunkRetention: ptr(int64(0)), Visible: ptr(false), PayloadDecoder: ptr("YQ==")},
 			{Name: "ÄRGER 100%", Connector: ptr("65f0c0ffee0000000000c001"), Network: ptr("65f0c0ffee0000000000d001")},
 		} {
@@ -476,7 +476,7 @@ func TestListMany(t *testing.T) {
 		const n = 1203
 		must(t, h.db.Tx(t.Context(), func(ctx context.Context) error {
 			for i := range n {
-				d := Device{Profile: p.ProfileID, ID: id.New[id.Device](), Name: fmt.Sprintf("d%04d", i), Type: Mutable, Tags: []Tag{{"n", fmt.Sprint(i)}}}
+				d := Device{Profile: p.ProfileID, ID: id.New[id.Device](), Name: fmt.Sprintf("d%04d", i), Type: Mutable, Tags: []Tag{{Key: "n", Value: fmt.Sprint(i)}}}
 				if err := h.insert(ctx, d); err != nil {
 					return err
 				}
@@ -523,7 +523,7 @@ func TestListMany(t *testing.T) {
 func TestEditDevice(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		p := h.person(t, "house")
-		c := h.device(t, p, CreateInput{Tags: []Tag{{"a", "1"}}, Description: ptr("x"), Connector: ptr("65f0c0ffee0000000000c001")})
+		c := h.device(t, p, CreateInput{Tags: []Tag{{Key: "a", Value: "1"}}, Description: ptr("x"), Connector: ptr("65f0c0ffee0000000000c001")})
 		path := "/device/" + string(c.ID)
 		get := func() map[string]any { return h.call(t, "GET", path, p.token, nil).want(t, 200, "").row() }
 		t.Run("only what is sent changes", func(t *testing.T) {
@@ -656,9 +656,9 @@ func TestDeleteDevice(t *testing.T) {
 			for _, c := range []struct {
 				tag     Tag
 				message string
-			}{{Tag{"_delete_protection_", "Ask Ada first"}, "Ask Ada first"}, {Tag{"_delete_protection_", ""}, "_delete_protection_"},
-				{Tag{"_deletion_protection", "x"}, "_deletion_protection"}, {Tag{"_delete_protection_", "100%s"}, "100%s"}} {
-				d := h.device(t, p, CreateInput{Tags: []Tag{{"a", "b"}, c.tag}})
+			}{{Tag{Key: "_delete_protection_", Value: "Ask Ada first"}, "Ask Ada first"}, {Tag{Key: "_delete_protection_", Value: ""}, "_delete_protection_"},
+				{Tag{Key: "_deletion_protection", Value: "x"}, "_deletion_protection"}, {Tag{Key: "_delete_protection_", Value: "100%s"}, "100%s"}} {
+				d := h.device(t, p, CreateInput{Tags: []Tag{{Key: "a", Value: "b"}, c.tag}})
 				path := "/device/" + string(d.ID)
 				h.call(t, "DELETE", path, p.token, nil).want(t, 403, c.message)
 				h.call(t, "GET", path, p.token, nil).want(t, 200, "")
@@ -668,7 +668,7 @@ func TestDeleteDevice(t *testing.T) {
 			}
 		})
 		t.Run("its tokens, parameters and tags end with it; a hook's refusal keeps all", func(t *testing.T) {
-			d := h.device(t, p, CreateInput{Tags: []Tag{{"a", "b"}}, Params: []ParamInput{{Key: ptr("k"), Value: ptr("v")}}, Serial: ptr("SN")})
+			d := h.device(t, p, CreateInput{Tags: []Tag{{Key: "a", Value: "b"}}, Params: []ParamInput{{Key: ptr("k"), Value: ptr("v")}}, Serial: ptr("SN")})
 			more, err := h.tokens.CreateDevice(t.Context(), p.Caller, p.ProfileID, d.ID, token.DeviceInput{Name: "second"})
 			must(t, err)
 			path := "/device/" + string(d.ID)
@@ -848,7 +848,7 @@ func TestDeviceIsolation(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		a := h.person(t, "house")
 		sibling := h.in(t, a, h.profile(t, a)) // same owner
-		c := h.device(t, a, CreateInput{Params: []ParamInput{{Key: ptr("k"), Value: ptr("v")}}, Tags: []Tag{{"k", "v"}}})
+		c := h.device(t, a, CreateInput{Params: []ParamInput{{Key: ptr("k"), Value: ptr("v")}}, Tags: []Tag{{Key: "k", Value: "v"}}})
 		param, err := h.Params(t.Context(), a.ProfileID, c.ID, nil)
 		must(t, err)
 		path := "/device/" + string(c.ID)

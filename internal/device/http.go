@@ -14,6 +14,7 @@ import (
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/kit/web"
+	"paddock/internal/tag"
 	"paddock/internal/token"
 )
 
@@ -192,7 +193,7 @@ func (s *Service) where(ctx context.Context, p id.Profile, q web.Query, serial s
 	for _, key := range q.Keys() {
 		switch key {
 		case "tags":
-			if err := tagFilter(w, p, q); err != nil {
+			if err := tag.Filter(w, q, "SELECT 1 FROM device_tag t WHERE t.profile_id = ? AND t.device_id = device.id", p); err != nil {
 				return nil, err
 			}
 			continue
@@ -253,42 +254,6 @@ func (s *Service) where(ctx context.Context, p id.Profile, q web.Query, serial s
 		sqldb.In(w, "id", ids)
 	}
 	return w, nil
-}
-
-// tagFilter asks for devices that have a tag for each entry, by key, by value or by both.
-func tagFilter(w *sqldb.Where, p id.Profile, q web.Query) error {
-	entries := q.List("tags")
-	if entries == nil {
-		return fault.Field(q.Child("tags").Path(), "must be a list of {key, value}, as in filter[tags][0][key]=type")
-	}
-	if len(entries) > MaxTags {
-		return fault.Field(q.Child("tags").Path(), "must have at most %d entries", MaxTags)
-	}
-	for _, e := range entries {
-		conds, args := []string{"t.profile_id = ?", "t.device_id = device.id"}, []any{p}
-		for _, k := range e.Keys() {
-			v, err := e.Text(k)
-			if err != nil {
-				return err
-			}
-			if k != "key" && k != "value" {
-				return fault.Field(e.Child(k).Path(), "must be key or value")
-			}
-			if len(v) > maxText {
-				return fault.Field(e.Child(k).Path(), "must have at most %d bytes", maxText)
-			}
-			if strings.Contains(v, "*") {
-				conds, args = append(conds, `lower(t.`+k+`) LIKE lower(?) ESCAPE '\'`), append(args, web.Like(v))
-			} else {
-				conds, args = append(conds, `lower(t.`+k+`) = lower(?)`), append(args, v)
-			}
-		}
-		if len(e.Keys()) == 0 {
-			return fault.Field(e.Path(), "must have a key, a value or both")
-		}
-		w.And(`EXISTS (SELECT 1 FROM device_tag t WHERE `+strings.Join(conds, " AND ")+`)`, args...)
-	}
-	return nil
 }
 
 func (s *Service) createRoute(ctx context.Context, who auth.Caller, in CreateInput) (map[string]any, error) {

@@ -14,6 +14,7 @@ import (
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/plan"
 	"paddock/internal/profile"
+	"paddock/internal/tag"
 	"paddock/internal/token"
 	"paddock/internal/usage"
 )
@@ -237,22 +238,6 @@ func (s *Service) Convert(ctx context.Context, who auth.Caller, p id.Profile, d 
 	})
 }
 
-// protected is the refusal of a device whose tags forbid its deletion, nil when none does.
-func protected(tags []Tag) error {
-	for _, t := range tags {
-		switch t.Key {
-		case "_delete_protection_":
-			if t.Value != "" {
-				return fault.New(fault.Forbidden, "%s", t.Value)
-			}
-			return fault.New(fault.Forbidden, "This device is protected by its tag _delete_protection_: remove the tag to delete it")
-		case "_deletion_protection":
-			return fault.New(fault.Forbidden, "This device is protected by its tag _deletion_protection: remove the tag to delete it")
-		}
-	}
-	return nil
-}
-
 // Delete removes a device with its tokens, its data by the hooks of later rooms, and gives the cap back. It
 // returns forbidden, with the tag's own words, for a device that a tag protects.
 func (s *Service) Delete(ctx context.Context, who auth.Caller, p id.Profile, d id.Device) error {
@@ -261,7 +246,7 @@ func (s *Service) Delete(ctx context.Context, who auth.Caller, p id.Profile, d i
 		if err != nil {
 			return err
 		}
-		if err := protected(dev.Tags); err != nil {
+		if err := tag.Protected("device", dev.Tags); err != nil {
 			return err
 		}
 		for _, h := range s.onDelete {

@@ -16,7 +16,8 @@ type (
 	Token     string // the row of a token, never the secret itself
 	Param     string // a configuration parameter of a device
 	Session   string // a signed-in browser
-	Dashboard string
+	Dashboard string // a page of widgets
+	Widget    string // one picture of a dashboard
 )
 
 // New makes a fresh id. The last 64 bits are random.

@@ -447,7 +447,10 @@ func (s *Service) Reap(ctx context.Context) error {
 }
 
 // leased is what this node holds of a service.
-type leased struct{ cycleStart, left int64 }
+type leased struct {
+	cycleStart, left int64
+	spent            map[int64]int64 // by quarter, not yet in the ledger
+}
 
 // quiet runs fn while none of a profile's leases on this node moves.
 func (s *Service) quiet(ctx context.Context, p id.Profile, fn func(held map[plan.Service]leased) error) error {
@@ -465,7 +468,7 @@ func (s *Service) quiet(ctx context.Context, p id.Profile, fn func(held map[plan
 			return err
 		}
 		defer l.unlock()
-		held[svc] = leased{l.cycleStart, l.left}
+		held[svc] = leased{l.cycleStart, l.left, l.spent}
 	}
 	return fn(held)
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -188,4 +190,63 @@ func TestBehaviour70_CumulativeWithinTheCycle(t *testing.T) {
 			t.Errorf("%+v", sum.Used)
 		}
 	}, apptest.AtTime(instant("2026-03-31T21:00:00Z")))
+}
+
+// TestDevicesOfADay divides a day into hours and devices: whatever was refused among what was accepted, the sum is
+// what the profile used.
+func TestDevicesOfADay(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		a := s.Account(t, "house")
+		s.Profile(t, a, "Second")
+		s.Call(t, "POST", "/account/allocation", a.Token, []row{{"profile": a.Profile, "input": 25}}).Want(t, 200)
+		var wg sync.WaitGroup
+		var accepted [4]atomic.Int64
+		var ids [4]string
+		for i := range ids {
+			id, token := s.Device(t, a, fmt.Sprint("D", i))
+			ids[i] = id
+			for n := 1; n <= 4; n++ {
+				wg.Go(func() {
+					if s.Send(t, token, n).Want(t, 200, 402).Status == 200 {
+						accepted[i].Add(int64(n))
+					}
+				})
+			}
+		}
+		wg.Wait()
+		s.Clock.Advance(20 * time.Minute)
+		var day struct {
+			Used    float64
+			Devices []struct {
+				Device string
+				Used   int64
+				Hours  []struct {
+					Time string
+					Used int64
+				}
+			}
+		}
+		s.Call(t, "GET", "/profile/"+a.Profile+"/statistics/devices", a.Token, nil).Want(t, 200).Into(t, &day)
+		hours := statistics(t, s, a)
+		if last := hours[len(hours)-1]; last.Input == nil || *last.Input != day.Used || day.Used > 25 || day.Used < 22 {
+			t.Errorf("the devices used %v, the profile %s", day.Used, show(hours))
+		}
+		for i, id := range ids {
+			var got int64
+			for _, d := range day.Devices {
+				if d.Device == id {
+					got = d.Used
+					if len(d.Hours) != 1 || d.Hours[0].Used != got || d.Hours[0].Time != "2026-03-14T12:20:00.000Z" {
+						t.Errorf("%+v", d)
+					}
+				}
+			}
+			if got != accepted[i].Load() {
+				t.Errorf("device %d used %d, %d were accepted", i, got, accepted[i].Load())
+			}
+		}
+		other := s.Account(t, "house")
+		s.Call(t, "GET", "/profile/"+a.Profile+"/statistics/devices", other.Token, nil).Want(t, 404)
+		s.Call(t, "GET", "/profile/"+a.Profile+"/statistics/devices?service=x", a.Token, nil).Want(t, 400)
+	}, apptest.AtTime(instant("2026-03-14T12:00:00Z")))
 }

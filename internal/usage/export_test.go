@@ -39,3 +39,14 @@ var (
 	DayOf     = dayOf
 	HourOf    = hourOf
 )
+
+// DevicesParams are the parameters of GET /profile/{id}/statistics/devices.
+type DevicesParams = devicesInput
+
+// DevicesAnswer is what it answers.
+type DevicesAnswer = devicesResult
+
+// GetDevices is GET /profile/{id}/statistics/devices without the wire.
+func GetDevices(s *Service, ctx context.Context, who auth.Caller, in DevicesParams) (DevicesAnswer, error) {
+	return s.deviceStatistics(ctx, who, in)
+}

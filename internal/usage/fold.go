@@ -25,8 +25,9 @@ const (
 // Fold makes the ledger coarser with age, across profiles: rows of one hour become one, later those of one day. A
 // folded row stands at the last quarter of its hour or day, so that a sum up to an instant never counts what
 // came later, and the level of a stock is that at its end. Hours and days are those of the owner's time zone and
-// never reach over the end of a cycle: no cycle's sum changes. Run it every hour or so on one node; each
-// stretch is a transaction of its own and can be repeated.
+// never reach over the end of a cycle: no cycle's sum changes. Hours of devices are
+// forgotten when quarters are folded. Run it every hour or so on one node; each stretch is a transaction of its
+// own and can be repeated.
 func (s *Service) Fold(ctx context.Context) error {
 	last := ""
 	var failed []error
@@ -57,6 +58,9 @@ func (s *Service) foldOf(ctx context.Context, p id.Profile) error {
 	done, found, err := sqldb.One(ctx, s.db, func(r sqldb.Scanner) (f folded, err error) { return f, r.Scan(&f.hours, &f.days) },
 		`SELECT hours_to, days_to FROM ledger_fold WHERE profile_id = $1`, string(p))
 	if err != nil {
+		return err
+	}
+	if err := s.forgetDevices(ctx, p); err != nil {
 		return err
 	}
 	now := s.now()

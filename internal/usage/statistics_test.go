@@ -2,6 +2,7 @@ package usage_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -576,5 +577,131 @@ func TestAccountStatistics(t *testing.T) {
 			}
 		})
 		h.clean()
+	})
+}
+
+func TestDeviceStatistics(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		ctx := context.Background()
+		a := h.account("house", "UTC")
+		p, q := h.profile(a), h.profile(a)
+		one, two := id.New[id.Device](), id.New[id.Device]()
+		ingest := func(ok bool, uses ...usage.DeviceInput) {
+			t.Helper()
+			var takes []usage.IngestTake
+			for _, u := range uses {
+				if n := len(takes); n > 0 && takes[n-1].Profile == u.Profile {
+					takes[n-1].Input, takes[n-1].Records = takes[n-1].Input+u.Input, takes[n-1].Records+u.Input
+					continue
+				}
+				takes = append(takes, usage.IngestTake{Profile: u.Profile, Input: u.Input, Records: u.Input})
+			}
+			got, err := h.usage.TakeIngest(sqldb.As(ctx, p), takes, uses...)
+			if err != nil || got[0] != ok {
+				t.Fatal(got, err)
+			}
+		}
+		devices := func(in usage.DevicesParams) usage.DevicesAnswer {
+			t.Helper()
+			in.ID = string(p)
+			got, err := usage.GetDevices(h.usage, ctx, system, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		show := func(x usage.DevicesAnswer) string {
+			var out []string
+			for _, d := range x.Devices {
+				line := fmt.Sprint(map[id.Device]string{one: "one", two: "two"}[d.Device], " ", d.Used, ":")
+				for _, hr := range d.Hours {
+					line += fmt.Sprint(" ", hr.Time.String()[11:16], " ", hr.Used)
+				}
+				out = append(out, line)
+			}
+			return fmt.Sprint(x.Used, " by ", strings.Join(out, "; "), ", others ", x.Others)
+		}
+		h.clock.Set(at("2026-03-14T12:50:00Z"))
+		ingest(true, usage.DeviceInput{Profile: p, Device: one, Input: 3}, usage.DeviceInput{Profile: p, Device: two, Input: 4}, usage.DeviceInput{Profile: q, Device: one, Input: 9})
+		ingest(true, usage.DeviceInput{Profile: p, Device: one, Input: 1})
+		h.clock.Set(at("2026-03-14T14:10:00Z"))
+		ingest(true, usage.DeviceInput{Profile: p, Device: one, Input: 2})
+
+		t.Run("a day by device and hour", func(t *testing.T) {
+			h.want("input", show(devices(usage.DevicesParams{})), "10 by one 6: 13:00 4 14:10 2; two 4: 13:00 4, others 0")
+			most := 1
+			h.want("the device that used most", show(devices(usage.DevicesParams{Amount: &most})), "10 by one 6: 13:00 4 14:10 2, others 1")
+			h.want("another day", show(devices(usage.DevicesParams{Date: "2026-03-13"})), "0 by , others 0")
+			h.want("a day that begins later", show(devices(usage.DevicesParams{Date: "2026-03-14", Timezone: "-13:00"})), "2 by one 2: 14:10 2, others 0")
+		})
+		t.Run("what is refused counts for no device", func(t *testing.T) {
+			h.limit(a, p, `"input":12`)
+			ingest(false, usage.DeviceInput{Profile: p, Device: two, Input: 3})
+			h.want("input", devices(usage.DevicesParams{}).Used, 10)
+		})
+		t.Run("what is rolled back counts for no device", func(t *testing.T) {
+			undo := errors.New("undo")
+			err := h.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
+				if _, err := h.usage.TakeIngest(ctx, []usage.IngestTake{{Profile: p, Input: 1, Records: 1}}, usage.DeviceInput{Profile: p, Device: one, Input: 1}); err != nil {
+					return err
+				}
+				return undo
+			})
+			if !errors.Is(err, undo) {
+				t.Fatal(err)
+			}
+			h.want("input", devices(usage.DevicesParams{}).Used, 10)
+		})
+		t.Run("reads count for the device that was read", func(t *testing.T) {
+			for _, x := range []struct {
+				d id.Device
+				n int64
+			}{{one, 5}, {two, 1}, {one, 2}, {"", 50}} {
+				if err := h.usage.SpendFor(ctx, p, x.d, plan.Output, x.n); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := h.usage.SpendFor(ctx, p, two, plan.DashboardOutput, 8); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if err := h.usage.Flush(ctx); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h.want("output", show(devices(usage.DevicesParams{Service: "output"})), "8 by one 7: 14:10 7; two 1: 14:10 1, others 0")
+			h.want("dashboard output", show(devices(usage.DevicesParams{Service: "dashboard_output"})), "8 by two 8: 14:10 8, others 0")
+			h.want("the profile's", values(h.statistics(p, params{}), plan.Output)[2], 58)
+		})
+		t.Run("what nobody can answer is refused by name", func(t *testing.T) {
+			none := 0
+			for field, in := range map[string]usage.DevicesParams{
+				"service": {Service: "sms"}, "amount": {Amount: &none}, "date": {Date: "2025-12-01"}, "timezone": {Timezone: "x"},
+			} {
+				in.ID = string(p)
+				_, err := usage.GetDevices(h.usage, ctx, system, in)
+				if f := fault.Of(err); err == nil || f.Status() != 400 || !strings.HasPrefix(f.Message, field+": ") {
+					t.Errorf("%s: %v", field, err)
+				}
+			}
+		})
+		h.clean()
+		t.Run("hours of devices are forgotten after 62 days", func(t *testing.T) {
+			rows := func() (n int64) {
+				t.Helper()
+				if err := h.db.QueryRow(ctx, `SELECT COUNT(*) FROM device_ledger WHERE profile_id = $1`, string(p)).Scan(&n); err != nil {
+					t.Fatal(err)
+				}
+				return n
+			}
+			h.clock.Set(at("2026-05-15T12:00:00Z"))
+			if err := h.usage.Fold(ctx); err != nil || rows() != 4 {
+				t.Fatal(rows(), err)
+			}
+			h.clock.Set(at("2026-05-15T15:00:00Z"))
+			if err := h.usage.Fold(ctx); err != nil || rows() != 0 {
+				t.Fatal(rows(), err)
+			}
+		})
 	})
 }

@@ -29,8 +29,8 @@
 //
 // # Statistics
 //
-// Statistics are read from the ledger: bounds of hours, days and cycles divide it into buckets, one statement adds
-// them up, and a walk over the buckets makes samples, starting anew where a cycle turns. Fold makes the ledger
+// Statistics are read from the ledger: bounds of hours, days and cycles divide it into buckets, its rows are added up
+// in them, and a walk over the buckets makes samples, starting anew where a cycle turns. Fold makes the ledger
 // coarser with age without changing a sum: a folded row stands at the last quarter of its hour or day. The
 // device ledger says which device used what of an hour; it is written in the
 // transaction that writes the profile's.

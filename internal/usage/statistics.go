@@ -2,9 +2,9 @@ package usage
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"paddock/internal/id"
@@ -57,12 +57,9 @@ type bucket struct {
 	changed  [plan.N]bool
 }
 
-// bucketSizes and profileSizes are the lengths that statements come in; rows that match nothing fill them up.
-// Few texts mean few prepared statements.
-var (
-	bucketSizes  = []int{4, 32, 128, 512, 1024}
-	profileSizes = []int{1, 10, 100}
-)
+// profileSizes are the lengths that lists of profiles come in; "" fills them up. Few texts mean few prepared
+// statements.
+var profileSizes = []int{1, 10, 100}
 
 func sizeFor(n int, sizes []int) int {
 	for _, s := range sizes {
@@ -95,28 +92,9 @@ var stockServices = func() (out []plan.Service) {
 	return out
 }()
 
-// bucketsSQL sums the ledger by profile and stretch of time; of a stock it finds the latest level.
-func bucketsSQL(stretches int, profiles string) string {
-	var outer, inner, joins strings.Builder
-	for _, s := range flowServices {
-		fmt.Fprintf(&outer, ", b.%s", s)
-		fmt.Fprintf(&inner, ", CAST(SUM(l.%[1]s) AS BIGINT) AS %[1]s", s)
-	}
-	for _, s := range stockServices {
-		fmt.Fprintf(&outer, ", g_%[1]s.%[1]s", s)
-		fmt.Fprintf(&inner, ", MAX(CASE WHEN l.%[1]s IS NOT NULL THEN l.quarter END) AS %[1]s_at", s)
-		fmt.Fprintf(&joins, " LEFT JOIN ledger g_%[1]s ON g_%[1]s.profile_id = b.profile_id AND g_%[1]s.quarter = b.%[1]s_at", s)
-	}
-	// CROSS JOIN keeps the stretches outside and the ledger's key inside.
-	return `SELECT b.profile_id, b.stretch` + outer.String() + ` FROM (
-			SELECT l.profile_id, v.column1 AS stretch` + inner.String() + `
-			FROM (VALUES ` + sqldb.RowsOf(1, stretches, "BIGINT", "BIGINT", "BIGINT") + `) AS v CROSS JOIN ledger l
-			WHERE l.quarter >= v.column2 AND l.quarter < v.column3 AND l.profile_id IN (` + profiles + `)
-			GROUP BY l.profile_id, v.column1) b` + joins.String()
-}
-
 // buckets reads the ledger of some profiles between bounds, which ascend: one bucket for each two. Every profile
-// asked for has all of them.
+// asked for has all of them. (Rows are added up here: joined with the bounds in SQL they take longer on SQLite and
+// much longer on PostgreSQL.)
 func (s *Service) buckets(ctx context.Context, profiles []id.Profile, bounds []int64) (map[id.Profile][]bucket, error) {
 	out := make(map[id.Profile][]bucket, len(profiles))
 	for _, p := range profiles {
@@ -126,62 +104,52 @@ func (s *Service) buckets(ctx context.Context, profiles []id.Profile, bounds []i
 		}
 		out[p] = bs
 	}
-	const most = 1024
-	for ps := range slices.Chunk(profiles, 100) {
-		for first := 0; first+1 < len(bounds); first += most {
-			n := min(most, len(bounds)-1-first)
-			ns := sizeFor(n, bucketSizes)
-			marks, in := inList(1+3*ns, ps)
-			args := make([]any, 0, 3*ns+len(in))
-			for i := range ns {
-				if i < n {
-					args = append(args, int64(first+i), bounds[first+i], bounds[first+i+1])
-				} else {
-					args = append(args, int64(-1), int64(0), int64(0))
-				}
-			}
-			rows, err := s.db.Query(ctx, bucketsSQL(ns, marks), append(args, in...)...)
-			if err != nil {
-				return nil, wrap("read the ledger", err)
-			}
-			for rows.Next() {
-				if err := scanBucket(rows, out); err != nil {
-					rows.Close()
-					return nil, wrap("read the ledger", err)
-				}
-			}
-			if err := rows.Err(); err != nil {
-				return nil, wrap("read the ledger", err)
-			}
-			rows.Close()
+	if len(bounds) < 2 {
+		return out, nil
+	}
+	for ps := range slices.Chunk(profiles, profileSizes[len(profileSizes)-1]) {
+		marks, in := inList(3, ps)
+		rows, err := s.db.Query(ctx, `SELECT `+ledgerColumns+` FROM ledger WHERE quarter >= $1 AND quarter < $2
+			AND profile_id IN (`+marks+`) ORDER BY profile_id, quarter`, append([]any{bounds[0], bounds[len(bounds)-1]}, in...)...)
+		if err != nil {
+			return nil, wrap("read the ledger", err)
+		}
+		if err := addUp(rows, out); err != nil {
+			return nil, wrap("read the ledger", err)
 		}
 	}
 	return out, nil
 }
 
-func scanBucket(r sqldb.Scanner, out map[id.Profile][]bucket) error {
-	var p id.Profile
-	var at int
-	var flows plan.Amounts
-	var levels [plan.N]*int64
-	to := []any{&p, &at}
-	for _, svc := range flowServices {
-		to = append(to, &flows[plan.Index(svc)])
-	}
-	for _, svc := range stockServices {
-		to = append(to, &levels[plan.Index(svc)])
-	}
-	if err := r.Scan(to...); err != nil {
-		return err
-	}
-	b := &out[p][at]
-	b.flows = flows
-	for i, l := range levels {
-		if l != nil {
-			b.levels[i], b.changed[i] = *l, true
+// addUp adds ledger rows, which come by profile and quarter, to the buckets they lie in.
+func addUp(rows *sql.Rows, out map[id.Profile][]bucket) error {
+	defer rows.Close()
+	var p, last id.Profile
+	var r ledgerRow
+	var bs []bucket
+	to := append([]any{&p}, r.columns()...)
+	for rows.Next() {
+		if err := rows.Scan(to...); err != nil {
+			return err
+		}
+		if p != last {
+			last, bs = p, out[p]
+		}
+		for len(bs) > 0 && bs[0].to <= r.quarter {
+			bs = bs[1:]
+		}
+		if len(bs) == 0 {
+			continue
+		}
+		b := &bs[0]
+		for i := range r.flows {
+			b.flows[i] += r.flows[i]
+			if l := r.levels[i]; l != nil {
+				b.levels[i], b.changed[i] = *l, true
+			}
 		}
 	}
-	return nil
+	return rows.Err()
 }
 
 // cycle is a cycle of a profile; stocks are what the profile held when it ended, or holds now.

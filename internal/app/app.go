@@ -259,6 +259,7 @@ func (a *App) rooms(ctx context.Context) error {
 	a.jobs.Every("account tidy", time.Hour, a.accounts.Tidy)
 	a.jobs.EachNode("usage leases", time.Second, a.usage.Flush)
 	a.jobs.Every("usage leases of dead nodes", time.Minute, a.usage.Reap)
+	a.jobs.Every("usage ledger fold", time.Hour, a.usage.Fold)
 	return a.serveRoutes()
 }
 

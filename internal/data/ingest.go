@@ -266,7 +266,18 @@ func (s *Service) together(ctx context.Context, items []*item, live []int, grant
 	}
 	slices.SortFunc(takes, func(a, b usage.IngestTake) int { return strings.Compare(string(a.Profile), string(b.Profile)) })
 	if len(takes) > 0 {
-		ok, err := s.usage.TakeIngest(ctx, takes)
+		var by []usage.DeviceInput
+		for _, w := range wants { // which come by profile and device
+			if contested[w.profile] {
+				continue
+			}
+			if n := len(by); n > 0 && by[n-1].Device == w.device && by[n-1].Profile == w.profile {
+				by[n-1].Input += w.n
+				continue
+			}
+			by = append(by, usage.DeviceInput{Profile: w.profile, Device: w.device, Input: w.n})
+		}
+		ok, err := s.usage.TakeIngest(ctx, takes, by...)
 		if err != nil {
 			return nil, err
 		}
@@ -335,7 +346,7 @@ func (s *Service) oneByOne(ctx context.Context, items []*item, live []int, conte
 			}
 		}
 		if errs[i] == nil {
-			ok, err := s.usage.TakeIngest(ctx, []usage.IngestTake{take})
+			ok, err := s.usage.TakeIngest(ctx, []usage.IngestTake{take}, usage.DeviceInput{Profile: it.profile, Device: it.device, Input: it.n()})
 			if err != nil {
 				return err
 			}

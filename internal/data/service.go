@@ -100,7 +100,7 @@ func (s *Service) Query(ctx context.Context, who auth.Caller, p id.Profile, d id
 	if who.Kind == auth.Session {
 		svc = plan.DashboardOutput
 	}
-	if err := s.usage.Spend(ctx, p, svc, n); err != nil {
+	if err := s.usage.SpendFor(ctx, p, d, svc, n); err != nil {
 		return Answer{}, err
 	}
 	s.devices.Touch(p, d, false, true)

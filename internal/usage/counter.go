@@ -33,7 +33,9 @@ const maxRows = 1000
 // the ledger with another. It joins the transaction of ctx, which must be the one that stores the points. The
 // answer says, in the order of takes, which were taken; of the others nothing was, and Refusal says why.
 // A profile may be in takes only once; they are best sorted by profile, so that rounds do not meet crosswise.
-func (s *Service) TakeIngest(ctx context.Context, takes []IngestTake) (ok []bool, err error) {
+//
+// by divides the takes' input among devices: of those that are taken it is written to the device ledger.
+func (s *Service) TakeIngest(ctx context.Context, takes []IngestTake, by ...DeviceInput) (ok []bool, err error) {
 	ok = make([]bool, len(takes))
 	at := make(map[id.Profile]int, len(takes))
 	for i, t := range takes {
@@ -46,7 +48,7 @@ func (s *Service) TakeIngest(ctx context.Context, takes []IngestTake) (ok []bool
 		clear(ok)
 		for start := 0; start < len(takes); start += maxRows {
 			part := takes[start:min(start+maxRows, len(takes))]
-			if err := s.takeIngest(ctx, part, at, ok); err != nil {
+			if err := s.takeIngest(ctx, part, by, at, ok); err != nil {
 				return err
 			}
 			var rest []id.Profile
@@ -64,7 +66,7 @@ func (s *Service) TakeIngest(ctx context.Context, takes []IngestTake) (ok []bool
 				for _, p := range turned {
 					again = append(again, takes[at[p]])
 				}
-				if err := s.takeIngest(ctx, again, at, ok); err != nil {
+				if err := s.takeIngest(ctx, again, by, at, ok); err != nil {
 					return err
 				}
 			}
@@ -83,7 +85,7 @@ type ingested struct {
 	records int64
 }
 
-func (s *Service) takeIngest(ctx context.Context, takes []IngestTake, at map[id.Profile]int, ok []bool) error {
+func (s *Service) takeIngest(ctx context.Context, takes []IngestTake, by []DeviceInput, at map[id.Profile]int, ok []bool) error {
 	now := s.now()
 	q := quarterOf(now)
 	n := len(takes)
@@ -127,8 +129,21 @@ func (s *Service) takeIngest(ctx context.Context, takes []IngestTake, at map[id.
 	_, err = s.db.Exec(ctx, `INSERT INTO ledger (profile_id, quarter, input, data_records) VALUES `+sqldb.Rows(1, rows, 4)+`
 		ON CONFLICT (profile_id, quarter) DO UPDATE SET
 			input = ledger.input + excluded.input, data_records = excluded.data_records`, args...)
-	return err
+	if err != nil {
+		return err
+	}
+	uses := make([]deviceUse, 0, len(by))
+	for _, x := range by {
+		if d, taken := byProfile[x.Profile]; taken && x.Input > 0 {
+			u := deviceUse{profile: x.Profile, deviceHour: deviceHour{x.Device, d.quarter - d.quarter%hour}}
+			u.used[inputIndex] = x.Input
+			uses = append(uses, u)
+		}
+	}
+	return s.bookDevices(ctx, uses)
 }
+
+var inputIndex = plan.Index(plan.Input)
 
 // perService are statements that differ by a column; the column comes from our own list.
 type perService struct{ take, release, ledger string }

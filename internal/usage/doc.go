@@ -27,6 +27,14 @@
 // What happened is also written per quarter of an hour, for statistics and cost: flows as what was added, stocks
 // as the level that the quarter ended with. Verify checks that counters, ledger, leases and allocations agree.
 //
+// # Statistics
+//
+// Statistics are read from the ledger: bounds of hours, days and cycles divide it into buckets, its rows are added up
+// in them, and a walk over the buckets makes samples, starting anew where a cycle turns. Fold makes the ledger
+// coarser with age without changing a sum: a folded row stands at the last quarter of its hour or day. The
+// device ledger says which device used what of an hour; it is written in the
+// transaction that writes the profile's.
+//
 // # Allocation
 //
 // The plan gives an account a pool of each service, which its profiles share: see allocation.go for the rules and

@@ -17,3 +17,36 @@ func PostServices(s *Service, ctx context.Context, who auth.Caller, id string, b
 	_, err := s.postServices(ctx, who, servicesInput{id, body})
 	return err
 }
+
+// StatisticsParams are the parameters of the routes of statistics.
+type StatisticsParams = spanInput
+
+// GetStatistics is GET /profile/{id}/statistics without the wire.
+func GetStatistics(s *Service, ctx context.Context, who auth.Caller, id string, in StatisticsParams) ([]map[string]any, error) {
+	return s.statistics(ctx, who, statisticsInput{id, in})
+}
+
+// AccountAnswer is what GET /statistics answers.
+type AccountAnswer = accountStatistics
+
+// GetAccountStatistics is GET /statistics without the wire.
+func GetAccountStatistics(s *Service, ctx context.Context, who auth.Caller, in StatisticsParams) (AccountAnswer, error) {
+	return s.accountStatistics(ctx, who, in)
+}
+
+var (
+	ParseZone = parseZone
+	DayOf     = dayOf
+	HourOf    = hourOf
+)
+
+// DevicesParams are the parameters of GET /profile/{id}/statistics/devices.
+type DevicesParams = devicesInput
+
+// DevicesAnswer is what it answers.
+type DevicesAnswer = devicesResult
+
+// GetDevices is GET /profile/{id}/statistics/devices without the wire.
+func GetDevices(s *Service, ctx context.Context, who auth.Caller, in DevicesParams) (DevicesAnswer, error) {
+	return s.deviceStatistics(ctx, who, in)
+}

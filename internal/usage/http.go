@@ -22,6 +22,9 @@ func (s *Service) Routes() []web.Route {
 	return []web.Route{
 		web.Handle("GET /profile/{id}", "A profile with its allocation and add-ons.", profile.OfPath, s.info),
 		web.Handle("GET /profile/{id}/summary", "What a profile may use, has used and holds.", profile.OfPath, s.summary),
+		web.Handle("GET /profile/{id}/statistics", "What a profile had used by the end of each hour, day or month of a range.", profile.OfPath, s.statistics),
+		web.Handle("GET /profile/{id}/statistics/devices", "What each device used of a service on a day, by hour.", profile.OfPath, s.deviceStatistics),
+		web.Handle("GET /statistics", "What every profile of the account used in each period of a range, and when each service runs out.", auth.OfAccount, s.accountStatistics, web.Tags("profile")),
 		web.Handle("POST /profile/{id}/services", "Set what a profile has of the account's services.", profile.OfPath, s.postServices, web.Tags("profile")),
 		web.Handle("GET /account/allocation", "What each profile has of the account's services.", auth.OfAccount, s.getAllocation),
 		web.Handle("POST /account/allocation", "Set what profiles have of the account's services: all rows or none.", auth.OfAccount, s.postAllocation, web.MaxBody(1<<20)),

@@ -35,11 +35,12 @@ type lease struct {
 	cycleStart, cycleEnd int64
 	version              int64
 	left                 int64
-	spent                map[int64]int64 // by quarter
-	recent               float64         // units of about the last five seconds
-	usedAt               int64           // when it was last spent from
-	renewedAt            int64           // when its row was last written
-	dead                 bool            // no longer in the map: look again
+	spent                map[int64]int64      // by quarter
+	devices              map[deviceHour]int64 // the part of spent that was for a device
+	recent               float64              // units of about the last five seconds
+	usedAt               int64                // when it was last spent from
+	renewedAt            int64                // when its row was last written
+	dead                 bool                 // no longer in the map: look again
 }
 
 // terms are what a lease depends on: when they change, it ends.
@@ -81,10 +82,16 @@ func (s *Service) leaseOf(ctx context.Context, k leaseKey) (*lease, error) {
 func (l *lease) unlock() { l.lock <- struct{}{} }
 
 // spend books n units from what is left.
-func (l *lease) spend(n, now int64) {
+func (l *lease) spend(d id.Device, n, now int64) {
 	l.left -= n
 	q := max(quarterOf(now), l.cycleStart)
 	l.spent[q] += n
+	if d != "" {
+		if l.devices == nil {
+			l.devices = map[deviceHour]int64{}
+		}
+		l.devices[deviceHour{d, q - q%hour}] += n
+	}
 	l.recent = l.decayed(now) + float64(n)
 	l.usedAt = now
 }
@@ -97,6 +104,11 @@ func (l *lease) decayed(now int64) float64 {
 // transaction, when the answer is known and before its first byte. It returns limit_reached when the n do not
 // fit, and then spent nothing; not_found for a profile that is gone.
 func (s *Service) Spend(ctx context.Context, p id.Profile, svc plan.Service, n int64) error {
+	return s.SpendFor(ctx, p, "", svc, n)
+}
+
+// SpendFor is Spend for what a device was read for; "" for none.
+func (s *Service) SpendFor(ctx context.Context, p id.Profile, d id.Device, svc plan.Service, n int64) error {
 	if n < 0 || !plan.Flow(svc) {
 		return fmt.Errorf("spend %d of %s", n, svc)
 	}
@@ -120,7 +132,7 @@ func (s *Service) Spend(ctx context.Context, p id.Profile, svc plan.Service, n i
 		}
 		now = min(now, l.cycleEnd-1)
 	}
-	l.spend(n, now)
+	l.spend(d, n, now)
 	return nil
 }
 
@@ -184,7 +196,7 @@ func (s *Service) renew(ctx context.Context, k leaseKey, l *lease, n int64) erro
 	if err != nil {
 		return err
 	}
-	l.left, l.spent = g.units, map[int64]int64{}
+	l.left, l.spent, l.devices = g.units, map[int64]int64{}, nil
 	l.cycleStart, l.cycleEnd, l.version, l.renewedAt = g.start, g.end, g.version, s.now()
 	return nil
 }
@@ -194,12 +206,13 @@ type settlement struct {
 	key   leaseKey
 	cycle int64
 	spent map[int64]int64
+	by    map[deviceHour]int64
 	ends  bool  // the lease ends: what is left goes back
 	back  int64 // what is left
 }
 
 func (l *lease) settlement(k leaseKey, ends bool) settlement {
-	s := settlement{key: k, cycle: l.cycleStart, spent: l.spent, ends: ends}
+	s := settlement{key: k, cycle: l.cycleStart, spent: l.spent, by: l.devices, ends: ends}
 	if ends {
 		s.back = l.left
 	}
@@ -224,6 +237,7 @@ func (s *Service) settle(ctx context.Context, all []settlement) (lost map[leaseK
 			bySvc[t.key.service] = append(bySvc[t.key.service], t)
 		}
 	}
+	var uses []deviceUse
 	for _, svc := range plan.Metered {
 		ts := bySvc[svc]
 		if len(ts) == 0 {
@@ -254,6 +268,11 @@ func (s *Service) settle(ctx context.Context, all []settlement) (lost map[leaseK
 			for q, n := range t.spent {
 				ledger = append(ledger, string(t.key.profile), q, n)
 			}
+			for d, n := range t.by {
+				u := deviceUse{profile: t.key.profile, deviceHour: d}
+				u.used[plan.Index(svc)] = n
+				uses = append(uses, u)
+			}
 			if t.ends { // even with nothing to give back: the row is locked before the ledger, as everywhere
 				back = append(back, string(t.key.profile), t.cycle, t.back)
 			}
@@ -269,7 +288,7 @@ func (s *Service) settle(ctx context.Context, all []settlement) (lost map[leaseK
 			return nil, wrap("end leases", err)
 		}
 	}
-	return lost, nil
+	return lost, s.bookDevices(ctx, uses)
 }
 
 func profilesOf(ts []settlement) []any {
@@ -388,7 +407,7 @@ func (s *Service) flushSome(ctx context.Context, keys []leaseKey, all bool) erro
 		return err
 	}
 	for i, l := range held {
-		l.spent, l.renewedAt = map[int64]int64{}, now
+		l.spent, l.devices, l.renewedAt = map[int64]int64{}, nil, now
 		l.left -= work[i].back
 		if lost[heldKeys[i]] {
 			l.left = 0
@@ -447,7 +466,10 @@ func (s *Service) Reap(ctx context.Context) error {
 }
 
 // leased is what this node holds of a service.
-type leased struct{ cycleStart, left int64 }
+type leased struct {
+	cycleStart, left int64
+	spent            map[int64]int64 // by quarter, not yet in the ledger
+}
 
 // quiet runs fn while none of a profile's leases on this node moves.
 func (s *Service) quiet(ctx context.Context, p id.Profile, fn func(held map[plan.Service]leased) error) error {
@@ -465,7 +487,7 @@ func (s *Service) quiet(ctx context.Context, p id.Profile, fn func(held map[plan
 			return err
 		}
 		defer l.unlock()
-		held[svc] = leased{l.cycleStart, l.left}
+		held[svc] = leased{l.cycleStart, l.left, l.spent}
 	}
 	return fn(held)
 }

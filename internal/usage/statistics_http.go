@@ -1,0 +1,124 @@
+package usage
+
+import (
+	"context"
+	"time"
+
+	"paddock/internal/auth"
+	"paddock/internal/id"
+	"paddock/internal/kit/clock"
+	"paddock/internal/kit/fault"
+	"paddock/internal/kit/web"
+	"paddock/internal/plan"
+)
+
+type statisticsInput struct {
+	ID string `path:"id"`
+	spanInput
+}
+
+// wire is a sample as clients see it: {"time":…, "input":…}, without services that were not used.
+func (s Sample) wire() map[string]any {
+	m := map[string]any{"time": web.Millis(s.Time)}
+	for i, svc := range plan.Metered {
+		if s.Shown[i] {
+			m[string(svc)] = plan.Wire(svc, s.Used[i])
+		}
+	}
+	return m
+}
+
+func (s *Service) statistics(ctx context.Context, who auth.Caller, in statisticsInput) ([]map[string]any, error) {
+	p, err := s.profiles.Resolve(ctx, who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	sp, err := in.span(s.clock.Now(), time.UTC)
+	if err != nil {
+		return nil, err
+	}
+	samples, err := s.Statistics(ctx, p, sp)
+	if err != nil {
+		return nil, err
+	}
+	return wires(samples), nil
+}
+
+func wires(samples []Sample) []map[string]any {
+	out := make([]map[string]any, len(samples))
+	for i, x := range samples {
+		out[i] = x.wire()
+	}
+	return out
+}
+
+type accountStatistics struct {
+	From        web.Time            `json:"from"`
+	To          web.Time            `json:"to"`
+	Periodicity Periodicity         `json:"periodicity"`
+	Timezone    string              `json:"timezone"`
+	Profiles    []profileStatistics `json:"profiles"`
+	Total       usedStatistics      `json:"total"`
+}
+
+type usedStatistics struct {
+	Periods []map[string]any   `json:"periods"` // by period: units used in it, stocks at its end
+	Used    map[string]float64 `json:"used"`    // in the whole range
+}
+
+type profileStatistics struct {
+	ID   id.Profile `json:"id"`
+	Name string     `json:"name"`
+	usedStatistics
+	RunsOut map[string]*string `json:"runs_out"` // by service, the day on which nothing is left; null for never
+}
+
+func (s *Service) accountStatistics(ctx context.Context, who auth.Caller, in spanInput) (accountStatistics, error) {
+	home, err := s.zoneOf(ctx, who.AccountID)
+	if err != nil {
+		return accountStatistics{}, err
+	}
+	now := s.clock.Now()
+	if in.Date == "" && in.StartDate == "" && in.EndDate == "" && in.Periodicity == "" {
+		in.Periodicity = string(Monthly) // the present cycle
+	}
+	sp, err := in.span(now, home)
+	if err != nil {
+		return accountStatistics{}, err
+	}
+	all, err := s.AccountStatistics(ctx, who.AccountID, sp)
+	if err != nil {
+		return accountStatistics{}, err
+	}
+	out := accountStatistics{
+		From: web.Millis(sp.From), To: web.Millis(min(sp.To, clock.Millis(now))), Periodicity: sp.Periodicity, Timezone: sp.Zone.String(),
+		Profiles: make([]profileStatistics, len(all.Profiles)), Total: usedWire(all.Total),
+	}
+	for i, p := range all.Profiles {
+		x := profileStatistics{ID: p.Profile, Name: p.Name, usedStatistics: usedWire(p.Usage), RunsOut: map[string]*string{}}
+		for j, svc := range plan.Metered {
+			x.RunsOut[string(svc)] = nil
+			if at := p.RunsOut[j]; at > 0 {
+				day := clock.FromMillis(at).In(sp.Zone).Format(time.DateOnly)
+				x.RunsOut[string(svc)] = &day
+			}
+		}
+		out.Profiles[i] = x
+	}
+	return out, nil
+}
+
+func usedWire(u Usage) usedStatistics {
+	x := usedStatistics{Periods: wires(u.Periods), Used: map[string]float64{}}
+	for i, svc := range plan.Metered {
+		if u.Range.Shown[i] {
+			x.Used[string(svc)] = plan.Wire(svc, u.Range.Used[i])
+		}
+	}
+	return x
+}
+
+// tooMuch refuses a range that is too long for so many profiles.
+func tooMuch(profiles, periods int) error {
+	return fault.Field("end_date", "%d periods of %d profiles are too many for one answer: at most %d together", periods, profiles, mostCells)
+}

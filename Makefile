@@ -20,6 +20,7 @@ build: bin/paddock ## build everything: the console, then the server with the co
 # Go knows better than make what is out of date, so its build always runs.
 .PHONY: bin/paddock
 bin/paddock: web/dist/index.html
+	@[ -e bin/paddock ] || echo "building the server; the first time takes a minute or two"
 	@$(GOBUILD) -o bin/paddock ./cmd/paddock
 
 .PHONY: run
@@ -30,6 +31,7 @@ run: bin/paddock ## build quietly and serve on 127.0.0.1:8080 with data in ./pad
 web: web/dist/index.html ## build the console into web/dist
 
 web/dist/index.html: $(WEB_SOURCES)
+	@echo "building the console"
 	@scripts/web.sh build
 
 .PHONY: api

@@ -39,17 +39,22 @@ func seed(home *server.Home, s *server.Server, dir string, devices, profiles int
 		return files, err
 	}
 
-	// Accounts work side by side, so that their writes share commits.
-	accounts := (profiles + perAccount - 1) / perAccount
-	crowd := make([][]string, accounts)
-	errs := make([]error, accounts)
+	accounts := make([]server.Account, (profiles+perAccount-1)/perAccount)
+	for a := range accounts {
+		if accounts[a], err = home.CreateAccount(fmt.Sprintf("Owner%d", a), "house"); err != nil {
+			return files, err
+		}
+	}
+	// Their owners work side by side, so that their writes share commits.
+	crowd := make([][]string, len(accounts))
+	errs := make([]error, len(accounts))
 	slots := make(chan struct{}, 16)
 	var all sync.WaitGroup
-	for a := range accounts {
+	for a, account := range accounts {
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			crowd[a], errs[a] = owner(home, s, a, min(perAccount, profiles-a*perAccount))
+			crowd[a], errs[a] = furnish(s, account.Token, min(perAccount, profiles-a*perAccount))
 		})
 	}
 	all.Wait()
@@ -63,29 +68,25 @@ func seed(home *server.Home, s *server.Server, dir string, devices, profiles int
 	return files, os.WriteFile(files.crowd, []byte(strings.Join(tokens, "\n")+"\n"), 0o600)
 }
 
-// owner makes an account with that many profiles and a device in each, and returns the devices' tokens. Its one
-// token of the account moves from profile to profile.
-func owner(home *server.Home, s *server.Server, number, profiles int) ([]string, error) {
-	account, err := home.CreateAccount(fmt.Sprintf("Owner%d", number), "house")
-	if err != nil {
-		return nil, err
-	}
+// furnish gives an account that many profiles with a device each, the first profile included, and returns the
+// devices' tokens. Its one token of the account moves from profile to profile.
+func furnish(s *server.Server, token string, profiles int) ([]string, error) {
 	var tokens []string
 	for n := range profiles {
 		if n > 0 {
 			var made struct{ ID string }
-			if err := s.Call("POST", "/profile", account.Token, map[string]string{"name": fmt.Sprintf("profile %d", n)}, &made); err != nil {
+			if err := s.Call("POST", "/profile", token, map[string]string{"name": fmt.Sprintf("profile %d", n)}, &made); err != nil {
 				return nil, err
 			}
-			if err := s.Call("PUT", "/profile/switch/"+made.ID, account.Token, nil, nil); err != nil {
+			if err := s.Call("PUT", "/profile/switch/"+made.ID, token, nil, nil); err != nil {
 				return nil, err
 			}
 		}
-		token, err := device(s, account.Token, "device")
+		deviceToken, err := device(s, token, "device")
 		if err != nil {
 			return nil, err
 		}
-		tokens = append(tokens, token)
+		tokens = append(tokens, deviceToken)
 	}
 	return tokens, nil
 }

@@ -507,6 +507,9 @@ func TestEdit(t *testing.T) {
 		if got := k.answer("variable=a"); got != head+`"value":"now a text","group":"h","time":"2026-02-01T00:00:00.000Z"}]` {
 			t.Fatalf("after clearing: %s", got)
 		}
+		if got, err := edit(`{"id":"` + a + `","time":null,"variable":null}`); err != nil || got != 1 {
+			t.Fatal(got, err)
+		}
 		if got := k.values(""); got != "now a text true" {
 			t.Fatalf("the order by the new times is %s", got)
 		}

@@ -197,7 +197,10 @@ func (d *decoder) point(p *draft, edit bool) error {
 			m = hasSerie
 			serie, err = d.text("serie", maxGroup, true)
 		case "time":
-			m, err = hasTime, d.time(p)
+			if d.json.PeekKind() != 'n' { // a point always has a time: null changes nothing
+				m = hasTime
+			}
+			err = d.time(p)
 		case "location":
 			m, err = hasLocation, d.location(p)
 		case "metadata":

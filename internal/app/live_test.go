@@ -25,7 +25,6 @@ import (
 // stream is a client of GET /events.
 type stream struct {
 	answer *http.Response
-	lines  *bufio.Reader
 	frames chan frame
 	end    chan error // io.EOF for an orderly end
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -237,7 +238,13 @@ func TestFairness(t *testing.T) {
 		ctx := t.Context()
 		var flood, before atomic.Int64
 		release := make(chan struct{})
+		var entered atomic.Int64
+		var quiet atomic.Bool
 		b := sqldb.NewBatch(db, "fair", func(ctx context.Context, items []string) ([]error, error) {
+			entered.Add(int64(len(items)))
+			if slices.Contains(items, "quiet") {
+				quiet.Store(true)
+			}
 			<-release
 			for _, s := range items {
 				if s == "flood" {
@@ -256,7 +263,10 @@ func TestFairness(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(100 * time.Millisecond)
+		for entered.Load() == 0 || entered.Load()+int64(db.Waiting()) < 200 { // a first round is held, the rest waits
+			time.Sleep(time.Millisecond)
+		}
+		waiting := db.Waiting()
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -264,7 +274,9 @@ func TestFairness(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		time.Sleep(50 * time.Millisecond)
+		for db.Waiting() <= waiting && !quiet.Load() {
+			time.Sleep(time.Millisecond)
+		}
 		close(release)
 		<-done
 		wg.Wait()

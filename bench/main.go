@@ -23,6 +23,7 @@ type options struct {
 	paddock, empty, catalogue, out string
 	rounds, devices, profiles      int
 	load                           load
+	cold                           time.Duration
 }
 
 func main() {
@@ -32,11 +33,12 @@ func main() {
 	flag.StringVar(&o.catalogue, "catalogue", "bench/catalogue.yaml", "the plans to run with")
 	flag.StringVar(&o.out, "out", "", "the `page` to write; none when empty")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often everything is measured")
-	flag.IntVar(&o.devices, "devices", 64, "devices of the single profile")
+	flag.IntVar(&o.devices, "devices", 64, "devices that the rates are measured with")
 	flag.IntVar(&o.profiles, "profiles", 10000, "profiles of the crowd")
 	flag.IntVar(&o.load.threads, "threads", 2, "threads of wrk")
-	flag.IntVar(&o.load.connections, "connections", 64, "connections of wrk")
-	flag.DurationVar(&o.load.duration, "duration", 8*time.Second, "length of one measurement")
+	flag.IntVar(&o.load.connections, "connections", 128, "connections of wrk")
+	flag.DurationVar(&o.load.duration, "duration", 6*time.Second, "length of one measurement")
+	flag.DurationVar(&o.cold, "cold", 20*time.Second, "length of a measurement that begins with cold caches")
 	flag.Parse()
 	figures, err := measure(o)
 	if err != nil {
@@ -151,7 +153,7 @@ func underLoad(o options, dir string) ([]figure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the profiles: %w", err)
 	}
-	fmt.Printf("made 1 profile with %d devices and %d profiles with one each in %.0f s\n", o.devices, o.profiles, time.Since(began).Seconds())
+	fmt.Printf("made %d devices in one profile, %d in another, and %[2]d profiles with one each in %.0f s\n", o.devices, o.profiles, time.Since(began).Seconds())
 	bare, stop, err := bareServer(o.empty)
 	if err != nil {
 		return nil, err
@@ -165,8 +167,8 @@ func underLoad(o options, dir string) ([]figure, error) {
 		s, err = home.Serve()
 		return err
 	}
-	run := func(url string, t traffic, tokens string) (float64, error) {
-		r, err := o.load.run(dir, url, t, tokens)
+	run := func(l load, url string, t traffic, tokens string) (float64, error) {
+		r, err := l.run(dir, url, t, tokens)
 		fmt.Printf("  %-22s %9.0f requests/s   p99 %s\n", t.name, r.rate, r.p99)
 		return r.rate, err
 	}
@@ -175,7 +177,8 @@ func underLoad(o options, dir string) ([]figure, error) {
 		single, batch, read, one, crowd         []float64
 		ratioSingle, ratioBatch, ratioRead, rel []float64
 	)
-	warm := load{o.load.threads, o.load.connections, time.Second}
+	warm, cold := o.load, o.load
+	warm.duration, cold.duration = time.Second, o.cold
 	for round := range o.rounds {
 		fmt.Printf("round %d of %d\n", round+1, o.rounds)
 		if _, err := warm.run(dir, s.URL, singles, tokens.one); err != nil {
@@ -189,11 +192,11 @@ func underLoad(o options, dir string) ([]figure, error) {
 			{batches, &bareBatch, &batch, &ratioBatch},
 			{reads, &bareRead, &read, &ratioRead},
 		} {
-			b, err := run(bare, m.traffic, tokens.one)
+			b, err := run(o.load, bare, m.traffic, tokens.one)
 			if err != nil {
 				return nil, err
 			}
-			r, err := run(s.URL, m.traffic, tokens.one)
+			r, err := run(o.load, s.URL, m.traffic, tokens.one)
 			if err != nil {
 				return nil, err
 			}
@@ -201,14 +204,14 @@ func underLoad(o options, dir string) ([]figure, error) {
 			*m.real = append(*m.real, r*float64(max(1, m.traffic.points)))
 			*m.ratio = append(*m.ratio, r/b)
 		}
-		// The same single points, once to one profile and once to the crowd, each time after a restart: no
-		// cache knows a token, a device or a limit.
+		// The same single points from as many devices, once all of one profile and once each of its own, each
+		// time after a restart: no cache knows a token, a device or a limit.
 		var rates [2]float64
-		for i, list := range []string{tokens.one, tokens.crowd} {
+		for i, list := range []string{tokens.single, tokens.crowd} {
 			if err := restart(); err != nil {
 				return nil, err
 			}
-			if rates[i], err = run(s.URL, singles, list); err != nil {
+			if rates[i], err = run(cold, s.URL, singles, list); err != nil {
 				return nil, err
 			}
 		}
@@ -228,9 +231,9 @@ func underLoad(o options, dir string) ([]figure, error) {
 		{name: "reads of the last value", unit: "requests/s", values: read},
 		{name: "bare server, the same reads", unit: "requests/s", values: bareRead},
 		{name: "reads ÷ bare server", values: ratioRead},
-		{name: "single points to one profile, caches cold", unit: "requests/s", values: one},
-		{name: "single points to " + many + " profiles, caches cold", unit: "requests/s", values: crowd},
-		{name: "cost of a point, " + many + " profiles ÷ one", values: rel, most: 1.2},
+		{name: "single points of " + many + " devices in one profile, caches cold", unit: "requests/s", values: one},
+		{name: "single points of " + many + " devices in as many profiles, caches cold", unit: "requests/s", values: crowd},
+		{name: "cost of a point, " + many + " profiles ÷ one profile", values: rel, most: 1.2},
 	}, nil
 }
 

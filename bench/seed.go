@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,57 +17,64 @@ const perAccount = 200
 
 // seeded are the files with the tokens to send with, one a line.
 type seeded struct {
-	one   string // devices of a single profile
-	crowd string // one device of each of many profiles
+	one    string // a few devices of one profile
+	single string // as many devices of another profile as the crowd has
+	crowd  string // one device of each of many profiles
 }
 
-// seed makes, through the API of a running server, one profile with some devices, and a crowd of profiles with
-// one device each. All devices are immutable: a mutable one holds 50,000 points and would soon be full.
+// seed makes, through the API of a running server, one profile with a few devices, and the same number of
+// devices twice: all in one profile, and each in a profile of its own. All devices are immutable: a mutable one holds 50,000 points and would soon be full.
 func seed(home *server.Home, s *server.Server, dir string, devices, profiles int) (seeded, error) {
-	files := seeded{filepath.Join(dir, "one"), filepath.Join(dir, "crowd")}
-	single, err := home.CreateAccount("Single", "house")
-	if err != nil {
-		return files, err
-	}
-	var tokens []string
-	for n := range devices {
-		token, err := device(s, single.Token, fmt.Sprintf("device %d", n))
+	files := seeded{filepath.Join(dir, "one"), filepath.Join(dir, "single"), filepath.Join(dir, "crowd")}
+	for _, list := range []struct {
+		file, owner string
+		devices     int
+	}{{files.one, "Few", devices}, {files.single, "Many", profiles}} {
+		account, err := home.CreateAccount(list.owner, "house")
 		if err != nil {
 			return files, err
 		}
-		tokens = append(tokens, token)
-	}
-	if err := os.WriteFile(files.one, []byte(strings.Join(tokens, "\n")+"\n"), 0o600); err != nil {
-		return files, err
+		tokens, err := sideBySide(list.devices, func(int) ([]string, error) { return device(s, account.Token) })
+		if err != nil {
+			return files, err
+		}
+		if err := os.WriteFile(list.file, []byte(strings.Join(tokens, "\n")+"\n"), 0o600); err != nil {
+			return files, err
+		}
 	}
 
 	accounts := make([]server.Account, (profiles+perAccount-1)/perAccount)
 	for a := range accounts {
+		var err error
 		if accounts[a], err = home.CreateAccount(fmt.Sprintf("Owner%d", a), "house"); err != nil {
 			return files, err
 		}
 	}
-	// Their owners work side by side, so that their writes share commits.
-	crowd := make([][]string, len(accounts))
-	errs := make([]error, len(accounts))
+	tokens, err := sideBySide(len(accounts), func(a int) ([]string, error) {
+		return furnish(s, accounts[a].Token, min(perAccount, profiles-a*perAccount))
+	})
+	if err != nil {
+		return files, err
+	}
+	return files, os.WriteFile(files.crowd, []byte(strings.Join(tokens, "\n")+"\n"), 0o600)
+}
+
+// sideBySide does n jobs, sixteen at a time so that their writes share commits, and gives what they gave, in
+// order; or their errors.
+func sideBySide(n int, job func(int) ([]string, error)) ([]string, error) {
+	done := make([][]string, n)
+	errs := make([]error, n)
 	slots := make(chan struct{}, 16)
 	var all sync.WaitGroup
-	for a, account := range accounts {
+	for i := range n {
+		slots <- struct{}{}
 		all.Go(func() {
-			slots <- struct{}{}
 			defer func() { <-slots }()
-			crowd[a], errs[a] = furnish(s, account.Token, min(perAccount, profiles-a*perAccount))
+			done[i], errs[i] = job(i)
 		})
 	}
 	all.Wait()
-	tokens = nil
-	for a := range accounts {
-		if errs[a] != nil {
-			return files, errs[a]
-		}
-		tokens = append(tokens, crowd[a]...)
-	}
-	return files, os.WriteFile(files.crowd, []byte(strings.Join(tokens, "\n")+"\n"), 0o600)
+	return slices.Concat(done...), errors.Join(errs...)
 }
 
 // furnish gives an account that many profiles with a device each, the first profile included, and returns the
@@ -82,20 +91,20 @@ func furnish(s *server.Server, token string, profiles int) ([]string, error) {
 				return nil, err
 			}
 		}
-		deviceToken, err := device(s, token, "device")
+		made, err := device(s, token)
 		if err != nil {
 			return nil, err
 		}
-		tokens = append(tokens, deviceToken)
+		tokens = append(tokens, made...)
 	}
 	return tokens, nil
 }
 
 // device makes an immutable device and returns its token.
-func device(s *server.Server, token, name string) (string, error) {
+func device(s *server.Server, token string) ([]string, error) {
 	var made struct{ Token string }
 	err := s.Call("POST", "/device", token, map[string]any{
-		"name": name, "type": "immutable", "chunk_period": "month", "chunk_retention": 1,
+		"name": "device", "type": "immutable", "chunk_period": "month", "chunk_retention": 1,
 	}, &made)
-	return made.Token, err
+	return []string{made.Token}, err
 }

@@ -5,18 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/kit/web"
 )
+
+// gcPercent lets the heap grow to four times what lives before it is collected: what lives is small, and under
+// load collecting it twice as often costs a tenth of the requests.
+const gcPercent = 300
 
 // drainFor is how long requests under way may take when the server is told to stop.
 const drainFor = 25 * time.Second
@@ -27,10 +31,9 @@ func Serve(ctx context.Context, s Settings, out io.Writer) error {
 	if err := s.Check(); err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	if s.Log == "json" {
-		log = slog.New(slog.NewJSONHandler(os.Stderr, nil))
-	}
+	log, stopLog := openLog(os.Stderr, s.Log == "json")
+	defer stopLog()
+	debug.SetGCPercent(gcPercent)
 	if err := os.MkdirAll(s.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}

@@ -176,6 +176,7 @@ func underLoad(o options, dir string) ([]figure, error) {
 		bareSingle, bareBatch, bareRead         []float64
 		single, batch, read, one, crowd         []float64
 		ratioSingle, ratioBatch, ratioRead, rel []float64
+		costOne, costCrowd                      []float64
 	)
 	warm, cold := o.load, o.load
 	warm.duration, cold.duration = time.Second, o.cold
@@ -206,16 +207,26 @@ func underLoad(o options, dir string) ([]figure, error) {
 		}
 		// The same single points from as many devices, once all of one profile and once each of its own, each
 		// time after a restart: no cache knows a token, a device or a limit.
-		var rates [2]float64
+		var rates, costs [2]float64
 		for i, list := range []string{tokens.single, tokens.crowd} {
 			if err := restart(); err != nil {
+				return nil, err
+			}
+			before, err := processor(s.PID())
+			if err != nil {
 				return nil, err
 			}
 			if rates[i], err = run(cold, s.URL, singles, list); err != nil {
 				return nil, err
 			}
+			after, err := processor(s.PID())
+			if err != nil {
+				return nil, err
+			}
+			costs[i] = (after - before).Seconds() * 1e6 / (rates[i] * cold.duration.Seconds())
 		}
-		one, crowd, rel = append(one, rates[0]), append(crowd, rates[1]), append(rel, rates[0]/rates[1])
+		one, crowd = append(one, rates[0]), append(crowd, rates[1])
+		costOne, costCrowd, rel = append(costOne, costs[0]), append(costCrowd, costs[1]), append(rel, costs[1]/costs[0])
 	}
 	if out, err := home.Run("", "verify"); err != nil {
 		return nil, fmt.Errorf("after the load: %w\n%s", err, out)
@@ -233,6 +244,8 @@ func underLoad(o options, dir string) ([]figure, error) {
 		{name: "reads ÷ bare server", values: ratioRead},
 		{name: "single points of " + many + " devices in one profile, caches cold", unit: "requests/s", values: one},
 		{name: "single points of " + many + " devices in as many profiles, caches cold", unit: "requests/s", values: crowd},
+		{name: "processor time of a point there, one profile", unit: "µs", values: costOne},
+		{name: "processor time of a point there, " + many + " profiles", unit: "µs", values: costCrowd},
 		{name: "cost of a point, " + many + " profiles ÷ one profile", values: rel, most: 1.2},
 	}, nil
 }
@@ -261,6 +274,28 @@ func bareServer(binary string) (url string, stop func(), err error) {
 	}
 	stop()
 	return "", nil, errors.New("the bare server did not start")
+}
+
+// processor is the time that a process has had of the processors, its work for the kernel included. Unlike a
+// rate it hardly depends on what else the machine does.
+func processor(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// The name, in parentheses, may hold blanks; utime and stime are the 12th and 13th field after it, in
+	// ticks of a hundredth of a second.
+	_, rest, _ := strings.Cut(string(text), ") ")
+	f := strings.Fields(rest)
+	if len(f) < 13 {
+		return 0, errors.New("the kernel's stat is too short")
+	}
+	user, err := strconv.ParseInt(f[11], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.ParseInt(f[12], 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond, err
 }
 
 // resident is the memory of a process in megabytes, as the kernel counts it.

@@ -93,17 +93,18 @@ Written by `+"`make bench`"+`; do not edit. The figures are those of the machine
 | plans | `+"`%s`"+`: every check is made, the numbers are never reached |
 | server | `+"`paddock serve --listen 127.0.0.1:…`"+` with an empty data folder and default settings |
 | load | `+"`%s -s traffic.lua URL`"+`, %d rounds, wrk on the same machine |
-| devices | %d in one profile for the rates; for the last three lines %d, in one profile and in as many |
+| devices | %d in one profile for the rates; for the last five lines %d, in one profile and in as many |
 
 **How.** In every round each kind of request goes to the bare server (`+"`bench/empty`"+`: reads the body, answers {}) and
 then to Paddock, so that both see the same machine; a ratio is taken within a round. A single answer other than 2xx
 fails the run, and `+"`paddock verify`"+` must find nothing wrong at the end. The wrk requests are built beforehand and take
-the devices' tokens in turn. For the last three lines the same number of devices sends, once all of one profile
-and once each of a profile of its own; the server is restarted before each measurement, so that every token, device and limit is read from the database once, and they last %d seconds; cost is the inverse of the rate.
+the devices' tokens in turn. For the last five lines the same number of devices sends, once all of one profile
+and once each of a profile of its own; the server is restarted before each measurement, so that every token, device and limit is read from the database once, and they last %d seconds. Cost is the
+processor time of the server per acknowledged point, which does not depend on what else the machine does.
 `,
 		table(figures),
 		time.Now().UTC().Format("2006-01-02"),
-		runtime.NumCPU(), processor(), memory(),
+		runtime.NumCPU(), model(), memory(),
 		said("uname", "-sr"),
 		runtime.Version(),
 		said(o.paddock, "version"),
@@ -122,7 +123,7 @@ func said(name string, args ...string) string {
 	return line
 }
 
-func processor() string { return field("/proc/cpuinfo", "model name") }
+func model() string { return field("/proc/cpuinfo", "model name") }
 
 func memory() string {
 	var kB float64

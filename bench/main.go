@@ -36,7 +36,7 @@ func main() {
 	flag.IntVar(&o.devices, "devices", 64, "devices that the rates are measured with")
 	flag.IntVar(&o.profiles, "profiles", 10000, "profiles of the crowd")
 	flag.IntVar(&o.load.threads, "threads", 2, "threads of wrk")
-	flag.IntVar(&o.load.connections, "connections", 128, "connections of wrk")
+	flag.IntVar(&o.load.connections, "connections", 64, "connections of wrk")
 	flag.DurationVar(&o.load.duration, "duration", 6*time.Second, "length of one measurement")
 	flag.DurationVar(&o.cold, "cold", 20*time.Second, "length of a measurement that begins with cold caches")
 	flag.Parse()

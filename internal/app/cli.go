@@ -186,9 +186,12 @@ func (c *accountListCmd) Run(ctx context.Context, s streams) error {
 				continue
 			}
 			var notes []string
-			for note, on := range map[string]bool{"operator": acc.Operator, "blocked": acc.Blocked, "not confirmed": !acc.Active} {
-				if on {
-					notes = append(notes, note)
+			for _, note := range []struct {
+				on   bool
+				text string
+			}{{acc.Operator, "operator"}, {acc.Blocked, "blocked"}, {!acc.Active, "not confirmed"}} {
+				if note.on {
+					notes = append(notes, note.text)
 				}
 			}
 			fmt.Fprintf(s.out, "%-24s  %-32s  %-24s  %-8s  %-8d  %s\n", acc.ID, acc.Email, acc.Name, acc.Plan, len(profiles), strings.Join(notes, ", "))

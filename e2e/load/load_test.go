@@ -78,14 +78,15 @@ type fact struct {
 type device struct {
 	profile   int // index into the test's profiles
 	id, token string
+	room      int // points it may send before a kill: a mutable device holds 50,000 (wire §D.2)
 	mu        sync.Mutex
 	requests  []fact
 }
 
-// write sends requests of 1 to 40 points until the server is gone. Anything but an acknowledgement or a dead
-// connection is a failure: nothing here is over a limit.
+// write sends requests of 1 to 40 points until the server is gone or the device has had its share of what it
+// can hold. Anything but an acknowledgement or a dead connection is a failure: nothing here is over a limit.
 func (d *device) write(t *testing.T, s *server.Server, stop <-chan struct{}) {
-	for {
+	for left := d.room; left >= 40; {
 		select {
 		case <-stop:
 			return
@@ -99,6 +100,7 @@ func (d *device) write(t *testing.T, s *server.Server, stop <-chan struct{}) {
 		}
 		d.requests = append(d.requests, f)
 		d.mu.Unlock()
+		left -= f.points
 		points := make([]map[string]any, f.points)
 		for n := range points {
 			points[n] = map[string]any{"variable": fmt.Sprintf("v%d", n%3), "value": fmt.Sprintf("%d.%d", r, n)}
@@ -267,10 +269,11 @@ func TestKill(t *testing.T) {
 
 		var devices []*device
 		for i := range 8 {
-			d := &device{profile: i % 2}
+			d := &device{profile: i % 2, room: 45_000 / rounds(t)}
 			spec := map[string]any{"name": fmt.Sprintf("device %d", i), "type": "mutable"}
 			if i >= 4 {
 				maps.Copy(spec, map[string]any{"type": "immutable", "chunk_period": "day", "chunk_retention": 7})
+				d.room = 1_000_000
 			}
 			var made struct {
 				DeviceID string `json:"device_id"`

@@ -77,3 +77,56 @@ func BenchmarkQuery(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRound is a round as a busy server has it: thirty requests of a point each, from thirty devices, all of one
+// profile or each of its own.
+func BenchmarkRound(b *testing.B) {
+	for _, engine := range sqldbtest.Engines {
+		for _, profiles := range []int{1, 64} {
+			b.Run(fmt.Sprintf("%s/profiles=%d", engine, profiles), func(b *testing.B) {
+				r := newRig(b, sqldbtest.Open(b, engine, sources...), clock.NewManual(time.Now()))
+				r.chunkMost = math.MaxInt64
+				var tanks []tank
+				for i := range 64 {
+					if i < profiles {
+						tanks = append(tanks, r.immutable(r.profile(), device.Day, 31))
+					} else {
+						tanks = append(tanks, r.immutable(tanks[0].p, device.Day, 31))
+					}
+				}
+				at := 0
+				for b.Loop() {
+					items := make([]*item, 30)
+					for i := range items {
+						k := tanks[at%len(tanks)]
+						at++
+						view, err := r.devices.View(context.Background(), k.p, k.d)
+						if err != nil {
+							b.Fatal(err)
+						}
+						points, err := decodePoints([]byte(`{"variable":"temperature","value":21.5,"unit":"C"}`), k.now.Now().UnixMilli())
+						if err != nil {
+							b.Fatal(err)
+						}
+						items[i] = &item{profile: k.p, profileNo: view.ProfileNo, device: k.d, points: points}
+						if err := k.place(items[i], view, k.now.Now().UnixMilli(), false); err != nil {
+							b.Fatal(err)
+						}
+					}
+					err := r.db.Tx(context.Background(), func(ctx context.Context) error {
+						errs, err := r.round(ctx, items)
+						for _, e := range errs {
+							if e != nil {
+								b.Fatal(e)
+							}
+						}
+						return err
+					})
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

@@ -105,8 +105,8 @@ type want struct {
 }
 
 // sizes are the numbers of rows that statements come in; shorter lists are filled up with rows that match
-// nothing. Few texts mean few prepared statements.
-var sizes = []int{1, 4, 16, 64, 256}
+// nothing. Few texts mean few prepared statements; few empty rows mean little work for nothing.
+var sizes = []int{1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256}
 
 func sizeFor(n int) int {
 	for _, s := range sizes {
@@ -482,8 +482,15 @@ type row struct {
 	*Point
 }
 
-// insertSizes are the numbers of rows in an INSERT, largest first.
-var insertSizes = []int{200, 50, 10, 1}
+// insertSizes are the numbers of rows in an INSERT, largest first. A round of a busy server has some dozens: those
+// fit into one.
+var insertSizes = func() []int {
+	out := []int{256, 128}
+	for n := 64; n > 0; n-- {
+		out = append(out, n)
+	}
+	return out
+}()
 
 // Most points are a number, perhaps with a unit. They are inserted without naming the columns they leave
 // empty, which saves a third of the arguments.

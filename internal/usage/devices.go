@@ -41,7 +41,7 @@ var byDevice = []plan.Service{plan.Input, plan.Output, plan.DashboardOutput}
 // keepDevices is how long hours of devices are kept.
 const keepDevices = 62 * day
 
-var deviceRows = []int{1, 4, 16, 64, 256}
+var deviceRows = []int{1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256}
 
 // deviceSQL adds rows to the device ledger; those without a device only fill the statement up.
 var deviceSQL = func() map[int]string {

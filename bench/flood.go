@@ -38,7 +38,6 @@ func (f flood) done(t tally) float64 {
 
 // ground is where a flood prepares: a running server and the account that floods it.
 type ground struct {
-	home    *server.Home
 	server  *server.Server
 	account server.Account
 	dir     string        // for files that the sender reads

@@ -225,7 +225,7 @@ func sow(o isolationOptions, f flood, dir string, span time.Duration) (*planted,
 	if out.quiet, err = sibling(s, owner); err != nil {
 		return nil, err
 	}
-	if out.sender, err = f.prepare(&ground{home: home, server: s, account: flooder, dir: dir, span: span}); err != nil {
+	if out.sender, err = f.prepare(&ground{server: s, account: flooder, dir: dir, span: span}); err != nil {
 		return nil, err
 	}
 	return out, s.Stop()

@@ -12,4 +12,13 @@
 //
 // `make bench` builds the programs and does that. Which profiles there are and how they are made is in
 // seed.go, the traffic in wrk.go, the measurements in main.go, the page in report.go.
+//
+// # Isolation
+//
+// `make bench isolation` measures what a quiet profile feels of another's floods, and writes the section of
+// that name only. isolation.go orders the phases: the quiet profile beside a flood of the bare server (the
+// floor), the same beside a flood of Paddock, and the flood alone. flood.go prepares the six floods; wrk sends
+// those that it can, and ask.go, churn.go and drip.go the others. quiet.go is the quiet client. Whatever sends
+// is a process of its own: this program again, with the name of the client as its first word. isolation_report.go
+// writes the section.
 package main

@@ -26,7 +26,27 @@ type options struct {
 	cold                           time.Duration
 }
 
+// errMissed is a run whose figures are printed and not as they should be.
+var errMissed = errors.New("a target was missed")
+
 func main() {
+	run := ratesMain
+	args := os.Args[1:]
+	if len(args) > 0 {
+		if other, ok := map[string]func([]string) error{
+			"isolation": isolationMain, "quiet": quietMain, "ask": askMain, "churn": churnMain, "drip": dripMain,
+		}[args[0]]; ok {
+			run, args = other, args[1:]
+		}
+	}
+	if err := run(args); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// ratesMain is `bench` without a word: sizes and rates.
+func ratesMain(args []string) error {
 	var o options
 	flag.StringVar(&o.paddock, "paddock", "bin/paddock", "the `binary` to measure")
 	flag.StringVar(&o.empty, "empty", "", "the bare server's `binary` (bench/empty)")
@@ -39,25 +59,29 @@ func main() {
 	flag.IntVar(&o.load.connections, "connections", 64, "connections of wrk")
 	flag.DurationVar(&o.load.duration, "duration", 6*time.Second, "length of one measurement")
 	flag.DurationVar(&o.cold, "cold", 20*time.Second, "length of a measurement that begins with cold caches")
-	flag.Parse()
+	flag.CommandLine.Parse(args)
 	figures, err := measure(o)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		return err
 	}
 	fmt.Print(table(figures))
 	if o.out != "" {
-		if err := os.WriteFile(o.out, []byte(page(o, figures)), 0o644); err != nil {
-			fmt.Fprintln(os.Stderr, "bench:", err)
-			os.Exit(1)
+		text := page(o, figures)
+		if old, err := os.ReadFile(o.out); err == nil { // what `bench isolation` wrote stays
+			if _, section := cutSection(string(old), isolationTitle); section != "" {
+				text = withSection(text, isolationTitle, section)
+			}
+		}
+		if err := os.WriteFile(o.out, []byte(text), 0o644); err != nil {
+			return err
 		}
 	}
 	for _, f := range figures {
 		if !f.met() {
-			fmt.Fprintln(os.Stderr, "bench: a target was missed")
-			os.Exit(1)
+			return errMissed
 		}
 	}
+	return nil
 }
 
 // measure does everything, in a temporary folder.
@@ -154,7 +178,7 @@ func underLoad(o options, dir string) ([]figure, error) {
 		return nil, fmt.Errorf("make the profiles: %w", err)
 	}
 	fmt.Printf("made %d devices in one profile, %d in another, and %[2]d profiles with one each in %.0f s\n", o.devices, o.profiles, time.Since(began).Seconds())
-	bare, stop, err := bareServer(o.empty)
+	bare, _, stop, err := bareServer(o.empty)
 	if err != nil {
 		return nil, err
 	}
@@ -251,29 +275,29 @@ func underLoad(o options, dir string) ([]figure, error) {
 }
 
 // bareServer starts the server to compare with, in a process of its own.
-func bareServer(binary string) (url string, stop func(), err error) {
+func bareServer(binary string) (url string, pid int, stop func(), err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", nil, err
+		return "", 0, nil, err
 	}
 	addr := l.Addr().String()
 	l.Close()
 	cmd := exec.Command(binary, addr)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
-		return "", nil, err
+		return "", 0, nil, err
 	}
 	stop = func() { cmd.Process.Kill(); cmd.Wait() }
 	for range 100 {
 		if answer, err := http.Get("http://" + addr); err == nil {
 			io.Copy(io.Discard, answer.Body)
 			answer.Body.Close()
-			return "http://" + addr, stop, nil
+			return "http://" + addr, cmd.Process.Pid, stop, nil
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 	stop()
-	return "", nil, errors.New("the bare server did not start")
+	return "", 0, nil, errors.New("the bare server did not start")
 }
 
 // processor is the time that a process has had of the processors, its work for the kernel included. Unlike a

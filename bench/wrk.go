@@ -118,3 +118,39 @@ func (l load) run(dir, url string, t traffic, tokens string) (result, error) {
 	r.p99 = time.Duration(n * float64(durationsOf[string(p99[2])]))
 	return r, err
 }
+
+var (
+	countLine   = regexp.MustCompile(`(\d+) requests in `)
+	refusedLine = regexp.MustCompile(`Non-2xx or 3xx responses: (\d+)`)
+	brokenLine  = regexp.MustCompile(`Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)`)
+)
+
+// readWrk is what wrk counted. Its own seconds are those of its clock, in which nothing of its start counts.
+func readWrk(out []byte) (tally, error) {
+	var t tally
+	count := countLine.FindSubmatch(out)
+	rate := rateLine.FindSubmatch(out)
+	if count == nil || rate == nil {
+		return t, fmt.Errorf("wrk printed no rate:\n%s", out)
+	}
+	t.Answers, _ = strconv.Atoi(string(count[1]))
+	t.Good = t.Answers
+	perSecond, err := strconv.ParseFloat(string(rate[1]), 64)
+	if err != nil {
+		return t, err
+	}
+	if perSecond > 0 {
+		t.Seconds = float64(t.Answers) / perSecond
+	}
+	if m := refusedLine.FindSubmatch(out); m != nil {
+		refused, _ := strconv.Atoi(string(m[1]))
+		t.Good -= refused
+	}
+	if m := brokenLine.FindSubmatch(out); m != nil {
+		for _, n := range m[1:] {
+			k, _ := strconv.Atoi(string(n))
+			t.Broken += k
+		}
+	}
+	return t, nil
+}

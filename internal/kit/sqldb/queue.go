@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,12 +10,15 @@ import (
 	"paddock/internal/kit/fault"
 )
 
-// The queue's shape (design: the ingest path). A round gives every waiting tenant quantum; one that waits
-// alone gets loneQuantum, since it delays nobody. A round ends at maxRound so that commits stay short.
+// The queue's shape (design: the ingest path). A round gives every waiting tenant quantum; one that is alone gets
+// loneQuantum, since it delays nobody: alone means that for a while (quiet) nobody else came, for whoever comes while
+// a large round runs waits for all of it. A round ends at maxRound so that commits stay short. A tenant that comes
+// with nothing in the queue stands before those that are behind with their work.
 const (
 	quantum     = 300
 	loneQuantum = 3000
-	maxRound    = 6000
+	maxRound    = 1500
+	quiet       = time.Second
 	maxLine     = 20_000  // jobs of one tenant that may wait
 	maxQueue    = 100_000 // jobs that may wait in all
 	committers  = 2       // PostgreSQL: rounds under way at once
@@ -61,7 +65,10 @@ type queue struct {
 	mu     sync.Mutex
 	wake   *sync.Cond
 	lines  map[string]*line
-	turn   []*line // tenants with jobs, next in turn first
+	turn   []*line   // tenants with jobs, next in turn first
+	fresh  int       // how many of turn, from its start, had nothing here before
+	last   string    // the tenant that came last
+	change time.Time // when another came
 	total  int
 	closed bool
 }
@@ -106,6 +113,9 @@ func (q *queue) put(j *job) error {
 	if q.closed {
 		return fault.New(fault.Unavailable, "The server is shutting down").After(5 * time.Second)
 	}
+	if j.tenant != q.last {
+		q.last, q.change = j.tenant, time.Now()
+	}
 	l := q.lines[j.tenant]
 	if l == nil {
 		l = &line{tenant: j.tenant}
@@ -118,7 +128,8 @@ func (q *queue) put(j *job) error {
 	q.total++
 	if !l.listed && !l.busy {
 		l.listed = true
-		q.turn = append(q.turn, l)
+		q.turn = slices.Insert(q.turn, q.fresh, l)
+		q.fresh++
 	}
 	q.wake.Signal()
 	return nil
@@ -146,16 +157,16 @@ func (q *queue) next() (round []*job, lines []*line) {
 // draw makes one pass over the tenants in turn. A job dearer than the tenant's deficit waits for passes to
 // come; when a pass yields nothing, next makes another at once.
 func (q *queue) draw() (round []*job, lines []*line) {
-	share := quantum
-	if len(q.turn) == 1 {
-		share = loneQuantum
+	share, budget := quantum, maxRound
+	if len(q.turn) == 1 && time.Since(q.change) > quiet {
+		share, budget = loneQuantum, loneQuantum
 	}
-	budget := maxRound
 	pass := len(q.turn)
 	var keep []*line
 	for i := 0; i < pass && budget > 0; i++ {
 		l := q.turn[0]
 		q.turn = q.turn[1:]
+		q.fresh = max(0, q.fresh-1)
 		l.deficit += share
 		took := false
 		for len(l.jobs) > 0 && l.jobs[0].cost <= l.deficit {

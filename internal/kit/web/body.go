@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"io"
 	"mime"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"paddock/internal/auth"
 	"paddock/internal/kit/fault"
 )
 
@@ -23,8 +25,52 @@ const (
 // Buffers of bodies are reused up to this size; larger ones are left to the collector.
 const pooledBody = 256 << 10
 
-// defaultBodyBudget is how many bytes of bodies may be in memory at once.
-const defaultBodyBudget = 256 << 20
+// Memory for bodies: all of them, those of one tenant, and how long a request waits for some. A body counts with the
+// length it announces, or else with the most its route takes.
+const (
+	defaultBodyBudget = 256 << 20
+	bodyEach          = 4 << 20
+	defaultBodyWait   = 10 * time.Second
+)
+
+// Slots for requests in flight, from the body to the answer. A request takes one, and one more for every half kilobyte
+// of its body: many small requests of a tenant then meet in one round of writes, and large ones wait for each other
+// instead of standing before everybody else's. See docs/decisions/0005.
+const (
+	slotBytes  = 512
+	slotsEach  = 64
+	slotsAlone = 64 * slotsEach
+	slotsLeast = 4
+)
+
+// tenant is who shares with nobody: a person at the console, else the profile a request is for, else the account that
+// sent it, else the address. So whoever looks for the cause of a flood does not stand in its line.
+func (x *exchange) tenant() string {
+	switch {
+	case x.who.Kind == auth.Session:
+		return "session " + string(x.who.AccountID)
+	case x.who.ProfileID != "":
+		return string(x.who.ProfileID)
+	case x.who.AccountID != "":
+		return string(x.who.AccountID)
+	}
+	return x.addr
+}
+
+// reserve takes memory for a body of n bytes, waiting for some if there is none.
+func (x *exchange) reserve(n int64) error {
+	ctx, cancel := context.WithTimeout(x.r.Context(), x.s.cfg.BodyWait)
+	defer cancel()
+	var err error
+	if x.memory, err = x.s.bodies.Enter(ctx, x.tenant(), int(n)); err != nil {
+		if x.r.Context().Err() != nil {
+			return errGone
+		}
+		x.discard()
+		return errMemory
+	}
+	return nil
+}
 
 var bodyPool = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
 
@@ -81,6 +127,13 @@ func (x *exchange) readBody(limit int64) error {
 		x.discard()
 		return tooLarge(limit)
 	}
+	size := x.r.ContentLength
+	if size < 0 {
+		size = limit
+	}
+	if err := x.reserve(size); err != nil {
+		return err
+	}
 	if x.buf == nil {
 		x.buf = bodyPool.Get().(*[]byte)
 	}
@@ -99,11 +152,6 @@ func (x *exchange) readBody(limit int64) error {
 		}
 		n, err := rr.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
-		if !x.reserve(int64(len(b))) {
-			rr.done()
-			x.discard()
-			return errMemory
-		}
 		if int64(len(b)) > limit {
 			rr.done()
 			x.discard()
@@ -132,25 +180,9 @@ func (x *exchange) readFault(err error) error {
 	return errBroken.Because(err)
 }
 
-// reserve raises what the request holds of the budget for bodies to n bytes.
-func (x *exchange) reserve(n int64) bool {
-	more := n - x.reserved
-	if more <= 0 {
-		return true
-	}
-	if x.s.bodyBytes.Add(more) > x.s.cfg.BodyBudget {
-		x.s.bodyBytes.Add(-more)
-		return false
-	}
-	x.reserved = n
-	return true
-}
-
 // release gives the buffer and its budget back.
 func (x *exchange) release() {
-	if x.reserved > 0 {
-		x.s.bodyBytes.Add(-x.reserved)
-	}
+	x.memory.Leave()
 	if x.buf != nil && cap(*x.buf) <= pooledBody {
 		*x.buf = (*x.buf)[:0]
 		bodyPool.Put(x.buf)

@@ -13,8 +13,8 @@
 //     come from our own pages (credential.go). The Authenticator makes a Caller of it; a route that admits
 //     anybody ignores a bad one.
 //  5. The route's Rule judges the caller, then Admit its rates. A refusal costs no more than this.
-//  6. The body is read into a pooled buffer: bounded in size, in speed and in the sum over all requests
-//     (body.go).
+//  6. The body is read into a pooled buffer: bounded in size, in speed and in the sum over the requests of a tenant
+//     and of all; who finds no memory waits (body.go). Then the request waits for a slot of its tenant.
 //  7. The plan that Handle made from the tags of In fills it (decode.go), Validate checks it, the route's
 //     function is called. Nothing of this looks at tags again.
 //  8. What it returns is written in the envelope, {"status":true,"result":…}; an error becomes

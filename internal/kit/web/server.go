@@ -25,6 +25,7 @@ import (
 	"paddock/internal/auth"
 	"paddock/internal/kit/clock"
 	"paddock/internal/kit/fault"
+	"paddock/internal/kit/gate"
 )
 
 // Config is what a Server needs from outside. Log, Clock and Authenticate must be given.
@@ -37,6 +38,7 @@ type Config struct {
 	Admit          Admission             // judges rates, after the rule; nil admits everybody
 	Metrics        prometheus.Registerer // nil measures nothing
 	BodyBudget     int64                 // bytes of bodies in memory at once; 0 means 256 MB
+	BodyWait       time.Duration         // how long a body waits for memory before it is refused; 0 means 10 s
 	Dev            bool                  // accepts the console's development server as our own origin
 	Version        string                // shown as the metric build_info
 }
@@ -86,7 +88,8 @@ type Server struct {
 	observers []func(Outcome)
 	metrics   *metrics
 	unmatched *routeMetrics
-	bodyBytes atomic.Int64
+	bodies    *gate.Gate // memory for bodies, in bytes
+	slots     *gate.Gate // requests in flight
 	pool      sync.Pool
 	idPrefix  string
 	idNext    atomic.Uint64
@@ -137,8 +140,13 @@ func NewServer(cfg Config, routes []Route) *Server {
 	if cfg.BodyBudget == 0 {
 		cfg.BodyBudget = defaultBodyBudget
 	}
+	if cfg.BodyWait == 0 {
+		cfg.BodyWait = defaultBodyWait
+	}
 	cfg.PublicURL = strings.TrimSuffix(cfg.PublicURL, "/")
 	s := &Server{cfg: cfg, mux: chi.NewRouter(), table: map[string]map[string]*entry{}, draining: make(chan struct{})}
+	s.bodies = gate.New(gate.Config{Total: int(cfg.BodyBudget), Each: bodyEach})
+	s.slots = gate.New(gate.Config{Each: slotsEach, Alone: slotsAlone, Least: slotsLeast})
 	if u, err := url.Parse(cfg.PublicURL); err == nil && u.Host != "" {
 		s.origin = u.Scheme + "://" + u.Host
 	}
@@ -220,10 +228,10 @@ type exchange struct {
 	cred    Credential
 	who     auth.Caller
 
-	buf      *[]byte
-	body     []byte
-	reserved int64
-	text     bool
+	buf    *[]byte
+	body   []byte
+	memory gate.Pass
+	text   bool
 
 	query   Query
 	queried bool
@@ -313,6 +321,11 @@ func (x *exchange) handle() (any, error) {
 	if err := x.takeBody(); err != nil {
 		return nil, err
 	}
+	slot, err := x.s.slots.Enter(ctx, x.tenant(), 1+len(x.body)/slotBytes)
+	if err != nil {
+		return nil, err
+	}
+	defer slot.Leave()
 	return route.run(ctx, x)
 }
 

@@ -767,29 +767,34 @@ func TestSlowHandler(t *testing.T) {
 
 func TestBodyBudget(t *testing.T) {
 	hold, held := make(chan bool), make(chan bool)
-	s := start(t, web.Config{BodyBudget: 100_000}, []web.Route{
+	s := start(t, web.Config{BodyBudget: 100_000, BodyWait: 300 * time.Millisecond}, []web.Route{
 		web.Handle("POST /data", "", auth.Anyone, func(_ context.Context, _ auth.Caller, in struct {
 			Body []byte `body:"json"`
 		}) (int, error) {
-			if len(in.Body) > 10_000 {
+			if len(in.Body) > 50_000 {
 				held <- true
 				<-hold
 			}
 			return 1, nil
 		}),
 	})
-	done := make(chan answer)
+	done, late := make(chan answer), make(chan answer)
 	go func() { done <- s.call("POST", "/data", strings.Repeat(" ", 90_000)) }()
 	<-held
-	if a := s.call("POST", "/data", strings.Repeat(" ", 20_000)); a.Status != 503 || a.Header.Get("Retry-After") != "1" {
-		t.Errorf("past the budget: %d %v", a.Status, a.Header)
-	}
 	if a := s.call("POST", "/data", strings.Repeat(" ", 2_000)); a.Status != 200 {
 		t.Errorf("within the budget: %d", a.Status)
 	}
+	if a := s.call("POST", "/data", strings.Repeat(" ", 20_000)); a.Status != 503 || a.Header.Get("Retry-After") != "1" {
+		t.Errorf("past the budget for too long: %d %v", a.Status, a.Header)
+	}
+	go func() { late <- s.call("POST", "/data", strings.Repeat(" ", 20_000)) }()
+	time.Sleep(50 * time.Millisecond)
 	close(hold)
 	if a := <-done; a.Status != 200 {
 		t.Errorf("the large one: %d", a.Status)
+	}
+	if a := <-late; a.Status != 200 {
+		t.Errorf("the one that waited: %d", a.Status)
 	}
 	go func() { <-held }()
 	if a := s.call("POST", "/data", strings.Repeat(" ", 90_000)); a.Status != 200 {

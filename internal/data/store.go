@@ -7,10 +7,12 @@ import (
 	"embed"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 
 	"paddock/internal/id"
+	"paddock/internal/kit/gate"
 	"paddock/internal/kit/sqldb"
 )
 
@@ -41,12 +43,17 @@ type store struct {
 	db      *sqldb.DB
 	numbers *numbers
 	cache   *seriesCache
-	most    int // see most; tests make it small
+	far     *gate.Gate // reads that walk over many points
+	most    int        // see most; tests make it small
 }
 
 func newStore(db *sqldb.DB, n *numbers) *store {
-	return &store{db: db, numbers: n, cache: newSeriesCache(maxCachedSeries), most: most}
+	return &store{db: db, numbers: n, cache: newSeriesCache(maxCachedSeries), far: gate.New(gate.Config{Total: farReaders(), Each: farReaders()}), most: most}
 }
+
+// farReaders is how many reads that walk over many points run at once: as many as half the processors, so that the
+// other half is there for everybody else.
+func farReaders() int { return max(1, runtime.GOMAXPROCS(0)/2) }
 
 // start makes the numbers of this process larger than every number that is stored.
 func (s *store) start(ctx context.Context) error {

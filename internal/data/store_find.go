@@ -372,33 +372,42 @@ func (s *store) ends(ctx context.Context, profileNo int64, sp span, desc bool, n
 // says stop. whole says that the span is known to be short.
 func (s *store) windows(ctx context.Context, profileNo int64, sp span, desc, whole bool, f func(piece span, full bool) (stop bool, err error)) error {
 	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if whole {
-			_, err := f(sp, false)
-			return err
-		}
-		end, more, _, err := s.ends(ctx, profileNo, sp, desc, s.most)
-		if err != nil {
-			return err
-		}
-		if !more {
-			_, err := f(sp, false)
-			return err
-		}
-		piece := sp
-		if desc {
-			piece.low = key{end.time, end.no - 1}
-			sp.high = end
-		} else {
-			piece.high = key{end.time, end.no + 1}
-			sp.low = end
-		}
-		if stop, err := f(piece, true); stop || err != nil {
+		done, err := s.window(ctx, profileNo, &sp, desc, whole, f)
+		if done || err != nil {
 			return err
 		}
 	}
+}
+
+// window is one piece of windows. Before it there is a gate: a reader that walks far leaves processors to others
+// and, when others walk far too, takes turns with them.
+func (s *store) window(ctx context.Context, profileNo int64, sp *span, desc, whole bool, f func(piece span, full bool) (stop bool, err error)) (done bool, err error) {
+	pass, err := s.far.Enter(ctx, strconv.FormatInt(profileNo, 10), 1)
+	if err != nil {
+		return false, err
+	}
+	defer pass.Leave()
+	if whole {
+		_, err := f(*sp, false)
+		return true, err
+	}
+	end, more, _, err := s.ends(ctx, profileNo, *sp, desc, s.most)
+	if err != nil {
+		return false, err
+	}
+	if !more {
+		_, err := f(*sp, false)
+		return true, err
+	}
+	piece := *sp
+	if desc {
+		piece.low = key{end.time, end.no - 1}
+		sp.high = end
+	} else {
+		piece.high = key{end.time, end.no + 1}
+		sp.low = end
+	}
+	return f(piece, true)
 }
 
 // scan calls f with time and value of the numbers in a piece, in order of time.

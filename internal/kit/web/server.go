@@ -88,8 +88,10 @@ type Server struct {
 	observers []func(Outcome)
 	metrics   *metrics
 	unmatched *routeMetrics
-	bodies    *gate.Gate // memory for bodies, in bytes
-	slots     *gate.Gate // requests in flight
+	bodies    *gate.Gate   // memory for bodies, in bytes
+	slots     *gate.Gate   // requests in flight
+	open      atomic.Int64 // requests in progress
+	holds     holds
 	pool      sync.Pool
 	idPrefix  string
 	idNext    atomic.Uint64
@@ -144,7 +146,7 @@ func NewServer(cfg Config, routes []Route) *Server {
 		cfg.BodyWait = defaultBodyWait
 	}
 	cfg.PublicURL = strings.TrimSuffix(cfg.PublicURL, "/")
-	s := &Server{cfg: cfg, mux: chi.NewRouter(), table: map[string]map[string]*entry{}, draining: make(chan struct{})}
+	s := &Server{cfg: cfg, mux: chi.NewRouter(), table: map[string]map[string]*entry{}, draining: make(chan struct{}), holds: holds{by: map[string]*held{}}}
 	s.bodies = gate.New(gate.Config{Total: int(cfg.BodyBudget), Each: bodyEach})
 	s.slots = gate.New(gate.Config{Each: slotsEach, Alone: slotsAlone, Least: slotsLeast})
 	if u, err := url.Parse(cfg.PublicURL); err == nil && u.Host != "" {
@@ -255,6 +257,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.seen = look(r, s.cfg.TrustedProxies)
 	x.pattern = "unmatched"
 	s.metrics.begin()
+	s.open.Add(1)
 	defer x.finish()
 	x.serve()
 }
@@ -297,6 +300,7 @@ func (x *exchange) serve() {
 	}
 	out, err := x.handle()
 	if err != nil {
+		x.holdBack(fault.Of(err))
 		x.fail(err)
 		return
 	}
@@ -622,6 +626,7 @@ func (x *exchange) finish() {
 		_ = x.r.MultipartForm.RemoveAll()
 	}
 	abort = abort || x.abort
+	x.s.open.Add(-1)
 	x.release()
 	x.reset()
 	if abort {

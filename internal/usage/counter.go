@@ -459,7 +459,7 @@ func exceeded(c Counter, n Need, policy Policy, free int64) error {
 	d := fault.Limit{Limit: string(svc), Scope: "profile", Used: plan.Wire(svc, c.Used[i]), Allowed: plan.Wire(svc, c.Allowed[i]),
 		Needed: plan.Wire(svc, n.N), Hint: "Raise the profile's allocation of " + string(svc) + ", or delete some of what it holds."}
 	text := fmt.Sprintf("You have exceeded the maximum limit of %s (%s): %s used, ", svc.Name(), plan.Show(svc, c.Allowed[i]), plan.Show(svc, c.Used[i]))
-	if over := c.over(i); over > 0 {
+	if over := c.Over[i]; over > 0 {
 		text += plan.Show(svc, over) + " of them as overage, "
 	}
 	text += plan.Show(svc, n.N) + " more needed"

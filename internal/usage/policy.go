@@ -9,7 +9,6 @@ import (
 	"paddock/internal/audit"
 	"paddock/internal/auth"
 	"paddock/internal/id"
-	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/plan"
 	"paddock/internal/profile"
@@ -132,10 +131,10 @@ type want struct {
 // beyond takes what did not fit into limits, as far as policies accept it, in the transaction of ctx, and writes
 // the ledger. It answers the quarter of those that were taken; of the others nothing was.
 //
-// What is used of a limit never grows past max(allowed, used) without this, and here it does so only while the account
-// is locked: so what is free in its pool is read and drawn without another profile drawing the same.
+// What is used never grows past max(allowed, used) but here, and what is drawn only while the account is locked: what is
+// free in its pool is read and drawn without another profile drawing the same. Counters are locked before accounts,
+// and nobody who has an account locked here waits for another's counter: neither rounds nor reads meet crosswise.
 func (s *Service) beyond(ctx context.Context, wants []want) (map[id.Profile]int64, error) {
-	taken := map[id.Profile]int64{}
 	ps := make([]id.Profile, len(wants))
 	for i, w := range wants {
 		ps[i] = w.profile
@@ -144,54 +143,82 @@ func (s *Service) beyond(ctx context.Context, wants []want) (map[id.Profile]int6
 	if err != nil {
 		return nil, err
 	}
-	// Most are blocked, and some cannot be taken whatever becomes of the rest. They lock nothing.
-	var rest []want
-	accounts := map[id.Profile]id.Account{}
-	var lock []id.Account
+	var ready []*excess
+	var accounts []id.Account
 	for _, w := range wants {
-		if !slices.ContainsFunc(w.needs, func(n Need) bool { return policies[w.profile].of(n.Service) != Block }) {
-			continue
-		}
-		c, err := s.stored(ctx, w.profile)
-		if fault.Is(err, fault.NotFound) {
-			continue
-		}
+		x, err := s.excessOf(ctx, w, policies[w.profile])
 		if err != nil {
 			return nil, err
 		}
-		refused, draws := w.judge(c, policies[w.profile])
-		if refused {
-			continue
+		if x != nil {
+			ready = append(ready, x)
 		}
-		if draws {
-			pr, err := s.profiles.Get(ctx, w.profile)
-			if fault.Is(err, fault.NotFound) {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			accounts[w.profile] = pr.Account
-			lock = append(lock, pr.Account)
-		}
-		rest = append(rest, w)
 	}
-	slices.Sort(lock)
-	for _, a := range slices.Compact(lock) {
+	for _, x := range ready {
+		if x.draws {
+			accounts = append(accounts, x.account)
+		}
+	}
+	slices.Sort(accounts)
+	for _, a := range slices.Compact(accounts) {
 		if err := s.profiles.Lock(ctx, a); err != nil {
 			return nil, err
 		}
 	}
-	for _, w := range rest {
-		quarter, done, err := s.takeBeyond(ctx, w, accounts[w.profile])
+	taken := map[id.Profile]int64{}
+	for _, x := range ready {
+		quarter, done, err := s.takeBeyond(ctx, x)
 		if err != nil {
 			return nil, wrap("take beyond a limit", err)
 		}
 		if done {
-			taken[w.profile] = quarter
+			taken[x.profile] = quarter
 		}
 	}
 	return taken, nil
+}
+
+// excess is a want that policies do not refuse, with its counter, which is locked.
+type excess struct {
+	want
+	counter  Counter
+	policies Policies
+	draws    bool
+	account  id.Account // where it draws
+}
+
+// excessOf locks the counter of a want that its policies do not refuse; nil for one that they do. Most are blocked:
+// those are found without a lock.
+func (s *Service) excessOf(ctx context.Context, w want, policies Policies) (*excess, error) {
+	if !slices.ContainsFunc(w.needs, func(n Need) bool { return policies.of(n.Service) != Block }) {
+		return nil, nil
+	}
+	c, err := s.stored(ctx, w.profile)
+	if err != nil {
+		return nil, ifThere(err)
+	}
+	if refused, _ := w.judge(c, policies); refused {
+		return nil, nil
+	}
+	x := &excess{want: w}
+	var there, refused bool
+	if x.counter, there, err = s.lockCounter(ctx, w.profile); err != nil || !there {
+		return nil, err
+	}
+	if x.policies, err = s.PoliciesOf(ctx, w.profile); err != nil { // as they stand now that the counter is ours
+		return nil, err
+	}
+	if refused, x.draws = w.judge(x.counter, x.policies); refused {
+		return nil, nil
+	}
+	if x.draws {
+		pr, err := s.profiles.Get(ctx, w.profile)
+		if err != nil {
+			return nil, ifThere(err)
+		}
+		x.account = pr.Account
+	}
+	return x, nil
 }
 
 // judge says whether a need that does not fit is refused for its policy alone, and else whether one draws on the pool.
@@ -210,42 +237,20 @@ func (w want) judge(c Counter, policies Policies) (refused, draws bool) {
 	return false, draws
 }
 
-// takeBeyond is beyond for one profile. Its account is locked where a is not "".
-func (s *Service) takeBeyond(ctx context.Context, w want, a id.Account) (quarter int64, done bool, err error) {
-	c, found, err := s.lockCounter(ctx, w.profile)
-	if err != nil || !found {
-		return 0, false, err
-	}
-	policies, err := s.PoliciesOf(ctx, w.profile) // as they stand now that the counter is ours
-	if err != nil {
-		return 0, false, err
-	}
-	refused, draws := w.judge(c, policies)
-	if refused {
-		return 0, false, nil
-	}
-	if draws {
-		pr, err := s.profiles.Get(ctx, w.profile)
+// takeBeyond takes an excess, unless it draws more than its account, which is locked, has free.
+func (s *Service) takeBeyond(ctx context.Context, w *excess) (quarter int64, done bool, err error) {
+	c, policies := w.counter, w.policies
+	for _, n := range w.needs {
+		i := plan.Index(n.Service)
+		if n.N <= c.room(i) || policies.of(n.Service) != Pool {
+			continue
+		}
+		free, err := s.freeOf(ctx, w.account, n.Service)
 		if err != nil {
-			return 0, false, ifThere(err)
+			return 0, false, err
 		}
-		if a != pr.Account {
-			if err := s.profiles.Lock(ctx, pr.Account); err != nil {
-				return 0, false, err
-			}
-		}
-		for _, n := range w.needs {
-			i := plan.Index(n.Service)
-			if n.N <= c.room(i) || policies.of(n.Service) != Pool {
-				continue
-			}
-			free, err := s.freeOf(ctx, pr.Account, n.Service)
-			if err != nil {
-				return 0, false, err
-			}
-			if c.draw(i, n.N) > free {
-				return 0, false, nil
-			}
+		if c.draw(i, n.N) > free {
+			return 0, false, nil
 		}
 	}
 	now := s.now()
@@ -260,8 +265,8 @@ func (s *Service) takeBeyond(ctx context.Context, w want, a id.Account) (quarter
 	for k, n := range w.needs {
 		i := plan.Index(n.Service)
 		add("%[1]s_used = %[1]s_used + $%[2]d", n.Service, n.N)
-		if i >= len(c.Over) {
-			continue // dashboard output, which fits or is refused
+		if n.Service == plan.DashboardOutput {
+			continue // it fits, or is refused
 		}
 		if policies.of(n.Service) == Overage {
 			over[k] = max(0, n.N-max(0, c.room(i)))
@@ -304,19 +309,11 @@ func (s *Service) lockCounter(ctx context.Context, p id.Profile) (c Counter, fou
 }
 
 // room is what a profile may still use of service i within its limit; less than 0 when it has used more.
-func (c Counter) room(i int) int64 { return c.Allowed[i] + c.over(i) - c.Used[i] }
-
-// over is what was marked of service i.
-func (c Counter) over(i int) int64 {
-	if i < len(c.Over) {
-		return c.Over[i]
-	}
-	return 0
-}
+func (c Counter) room(i int) int64 { return c.Allowed[i] + c.Over[i] - c.Used[i] }
 
 // draw is how much n more of service i would take from the pool beyond what the profile has or has drawn.
 func (c Counter) draw(i int, n int64) int64 {
-	regular := c.Used[i] - c.over(i)
+	regular := c.Used[i] - c.Over[i]
 	return max(c.Allowed[i], regular+n) - max(c.Allowed[i], regular)
 }
 
@@ -351,7 +348,7 @@ func (s *Service) bookRow(ctx context.Context, p id.Profile, quarter int64, r le
 		} else {
 			args, set = append(args, *r.levels[i]), append(set, fmt.Sprintf("%[1]s = excluded.%[1]s", name))
 		}
-		if i < len(r.over) && r.over[i] != nil {
+		if r.over[i] != nil {
 			names, args = append(names, name+"_over"), append(args, *r.over[i])
 			set = append(set, overInto(n.Service))
 		}

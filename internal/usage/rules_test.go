@@ -257,7 +257,8 @@ func TestVerifyFindsOneWrongUnit(t *testing.T) {
 		if err := h.usage.Spend(ctx, p, plan.Output, 3); err != nil {
 			t.Fatal(err)
 		}
-		gone := h.profile(a)
+		other := h.account("scale", "UTC")
+		gone, _ := h.profile(other), h.profile(other)
 		if ok, err := h.ingest(gone, 5); err != nil || !ok {
 			t.Fatal(ok, err)
 		}

@@ -29,7 +29,7 @@ func (a *App) Verify(ctx context.Context) (findings []string, checked string, er
 		for _, svc := range usage.LedgersAlone() {
 			alone = append(alone, string(svc))
 		}
-		checked += "\nno more than ledgers can confirm what was used of " + strings.Join(alone, ", ") + ", and what is overage"
+		checked += "\nonly ledgers can confirm what was used of " + strings.Join(alone, ", ") + ", and what is overage"
 		return nil
 	})
 	return findings, checked, err

@@ -28,7 +28,7 @@ func seeds() []seeded {
 	bump := func(table, column, where string, says ...string) {
 		list = append(list, seeded{
 			name: table + "." + column,
-			seed: fmt.Sprintf("UPDATE %s SET %s = %s + 1 WHERE %s", table, column, column, where),
+			seed: fmt.Sprintf("UPDATE %s SET %s = COALESCE(%s, 0) + 1 WHERE %s", table, column, column, where),
 			mend: fmt.Sprintf("UPDATE %s SET %s = %s - 1 WHERE %s", table, column, column, where),
 			says: says,
 		})
@@ -39,15 +39,20 @@ func seeds() []seeded {
 	}
 	for _, s := range append(slices.Clone(plan.Services), plan.DashboardOutput) {
 		bump("counter", string(s)+"_used", "profile_id = $1", string(s))
-		if s != plan.DashboardOutput { // which every profile has by itself, from the plan: it is kept once
-			bump("counter", string(s)+"_allowed", "profile_id = $1", string(s))
+		bump("counter", string(s)+"_allowed", "profile_id = $1", string(s))
+		if s != plan.DashboardOutput { // which every profile has by itself, from the plan, and which has no overage
 			bump("allocation", string(s), "profile = $1", string(s))
+			bump("counter", string(s)+"_over", "profile_id = $1", string(s), "overage")
+			bump("ledger", string(s)+"_over", latest("quarter"), string(s), "overage")
 		}
 		if plan.Flow(s) {
 			bump("ledger", string(s), latest(string(s)), string(s))
 		}
 	}
 	bump("ledger", "data_records", latest("data_records"), "data_records")
+	for _, s := range []plan.Service{plan.Input, plan.Output, plan.DashboardOutput} {
+		bump("device_ledger", string(s), "profile_id = $1 AND hour = (SELECT MAX(hour) FROM device_ledger WHERE profile_id = $1)", string(s), "devices")
+	}
 	bump("held", "used", "profile_id = $1 AND resource = 'device'", "device")
 	bump("chunk", "points", "profile_id = $1", "data_records")
 	list = append(list,

@@ -9,6 +9,7 @@ import (
 	"paddock/internal/kit/web"
 	"paddock/internal/plan"
 	"paddock/internal/profile"
+	"paddock/internal/usage"
 )
 
 // Routes are the routes of this room.
@@ -28,13 +29,19 @@ type listInput struct {
 // Row is one limit.
 type Row struct {
 	Name   string     `json:"name" description:"the route of a rate, the key of a service or a capped resource, rpm.data_input, rpm.data_output" example:"POST /data"`
-	Kind   string     `json:"kind" enum:"rate,soft_rate,service,cap"`
+	Kind   string     `json:"kind" enum:"rate,soft_rate,service,pool,cap"`
 	Scope  string     `json:"scope" enum:"profile,device,account"`
 	Device *id.Device `json:"device,omitempty"`
 	Used   float64    `json:"used"`
 	Limit  *float64   `json:"limit" description:"null: there is none"`
 	Window *string    `json:"window" enum:"minute,month" description:"after which it starts again; null for what is held"`
 	Reset  *web.Time  `json:"reset" description:"when the window ends"`
+
+	Policy    usage.Policy `json:"policy,omitempty" enum:"block,pool,overage" description:"of a service: what happens at the limit"`
+	Overage   *float64     `json:"overage,omitempty" description:"of a service or pool: what was accepted beyond the limit; part of used for a service, beside used for a pool"`
+	Allocated *float64     `json:"allocated,omitempty" description:"of a pool that has a limit: what its profiles are allocated"`
+	Free      *float64     `json:"free,omitempty" description:"of a pool that has a limit: what can be allocated or drawn now"`
+	Departed  *float64     `json:"departed,omitempty" description:"of a pool: the part of used that is of profiles deleted in this month"`
 }
 
 var (
@@ -67,8 +74,12 @@ func (s *Service) list(ctx context.Context, who auth.Caller, in listInput) ([]Ro
 	if err != nil {
 		return nil, err
 	}
+	pools, err := s.poolRows(ctx, who, p)
+	if err != nil {
+		return nil, err
+	}
 	caps, err := s.capRows(ctx, who, p, pl)
-	return slices.Concat(rows, services, caps), err
+	return slices.Concat(rows, services, pools, caps), err
 }
 
 // rateRows are the rates of the plan, then the console's where it has asked for something in this minute, then soft
@@ -134,11 +145,50 @@ func (s *Service) serviceRows(ctx context.Context, p id.Profile) ([]Row, error) 
 	if err != nil {
 		return nil, err
 	}
+	policies, err := s.usage.PoliciesOf(ctx, p)
+	if err != nil {
+		return nil, err
+	}
 	rows := []Row{}
 	for i, svc := range plan.Metered {
 		r := Row{Name: string(svc), Kind: "service", Scope: "profile", Used: plan.Wire(svc, c.Used[i]), Limit: finite(c.Allowed[i], plan.Wire(svc, c.Allowed[i]))}
 		if plan.Flow(svc) {
 			reset := web.Millis(c.CycleEnd)
+			r.Window, r.Reset = &windowMonth, &reset
+		}
+		if i < len(policies) { // dashboard output has none
+			over := plan.Wire(svc, c.Over[i])
+			r.Policy, r.Overage = policies[i], &over
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+// seesAccount reports whether a caller may be told of more than the profile: the owner, with the reach of the account.
+func seesAccount(who auth.Caller) bool { return who.IsOwner() && who.Reach == auth.ReachAccount }
+
+// poolRows are what the account has of each service and its profiles share, for those who may see the account.
+func (s *Service) poolRows(ctx context.Context, who auth.Caller, p profile.Profile) ([]Row, error) {
+	if !seesAccount(who) {
+		return nil, nil
+	}
+	pools, cycleEnd, err := s.usage.PoolOf(ctx, p.Account)
+	if err != nil {
+		return nil, err
+	}
+	reset := web.Millis(cycleEnd)
+	rows := make([]Row, 0, len(pools))
+	for _, x := range pools {
+		wire := func(n int64) *float64 { v := plan.Wire(x.Service, n); return &v }
+		r := Row{
+			Name: string(x.Service), Kind: "pool", Scope: "account", Used: plan.Wire(x.Service, x.Used+x.Departed),
+			Limit: finite(x.Pool, plan.Wire(x.Service, x.Pool)), Overage: wire(x.Over), Departed: wire(x.Departed),
+		}
+		if x.Pool < plan.Unlimited {
+			r.Allocated, r.Free = wire(x.Allocated), wire(x.Free)
+		}
+		if plan.Flow(x.Service) {
 			r.Window, r.Reset = &windowMonth, &reset
 		}
 		rows = append(rows, r)
@@ -157,7 +207,7 @@ func (s *Service) capRows(ctx context.Context, who auth.Caller, p profile.Profil
 	for _, res := range plan.Resources {
 		r := Row{Name: string(res), Kind: "cap", Scope: "profile", Used: float64(held[res]), Limit: finite(pl.Cap(res), float64(pl.Cap(res)))}
 		if res == plan.Profiles {
-			if !who.IsOwner() || who.Reach != auth.ReachAccount {
+			if !seesAccount(who) {
 				continue
 			}
 			ps, err := s.profiles.List(ctx, p.Account)

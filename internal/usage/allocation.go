@@ -95,11 +95,15 @@ func (s *Service) open(ctx context.Context, a id.Account, pl plan.Plan) (*book, 
 		}
 		for _, c := range cs {
 			if c.CycleEnd <= now { // of a profile that is being deleted: it is not turned any more
-				c = c.over()
+				c = c.anew()
 			} else {
 				b.cycleStart, b.cycleEnd = c.CycleStart, c.CycleEnd
 			}
-			shares[c.Profile].allowed, shares[c.Profile].used = c.Allowed, c.Used
+			sh := shares[c.Profile]
+			sh.allowed, sh.over = c.Allowed, c.Over
+			for i := range c.Used {
+				sh.used[i] = c.Used[i] - c.Over[i]
+			}
 		}
 	}
 	if b.departed, err = s.departedOf(ctx, a, now); err != nil {
@@ -159,7 +163,7 @@ func (s *Service) save(ctx context.Context, b *book, pl plan.Plan) error {
 		sh.allowed[plan.Index(plan.DashboardOutput)] = pl.Pool.Of(plan.DashboardOutput)
 		args = []any{sh.Version}
 		for i, svc := range plan.Metered {
-			args = append(args, sh.allowed[i])
+			args = append(args, sh.allowed[i]+sh.over[i])
 			fmt.Fprintf(&set, ", %s_allowed = $%d", svc, len(args))
 		}
 		args = append(args, string(sh.Profile))
@@ -167,9 +171,35 @@ func (s *Service) save(ctx context.Context, b *book, pl plan.Plan) error {
 		if _, err := s.db.Exec(ctx, stmt, args...); err != nil {
 			return wrap("write what is allowed", err)
 		}
+		if err := s.absorb(ctx, sh); err != nil {
+			return err
+		}
 		keys = append(keys, string(sh.Profile))
 	}
 	return s.db.Changed(ctx, cacheKind, keys...)
+}
+
+// absorb makes what a profile stores beyond its limit ordinary again, as far as a larger limit has room for it: a stock is
+// over by what is there now. What was used of a flow is not: it was over when it happened, and stays so.
+func (s *Service) absorb(ctx context.Context, sh *share) error {
+	for _, svc := range stockServices {
+		i := plan.Index(svc)
+		n := min(sh.over[i], max(0, sh.allowed[i]-sh.used[i]))
+		if n == 0 {
+			continue
+		}
+		sh.over[i], sh.used[i] = sh.over[i]-n, sh.used[i]+n
+		q := quarterOf(s.now())
+		at, _, err := sqldb.One(ctx, s.db, sqldb.Value[int64], fmt.Sprintf(`UPDATE counter SET %[1]s_over = %[1]s_over - $1, %[1]s_allowed = %[1]s_allowed - $2,
+			quarter = CASE WHEN quarter < $3 THEN $4 ELSE quarter END WHERE profile_id = $5 RETURNING quarter`, svc), n, n, q, q, string(sh.Profile))
+		if err != nil {
+			return wrap("absorb what was over", err)
+		}
+		if _, err := s.db.Exec(ctx, statements[i].ledgerLevels, string(sh.Profile), at, sh.used[i]+sh.over[i], sh.over[i]); err != nil {
+			return wrap("write the ledger", err)
+		}
+	}
+	return nil
 }
 
 // profileCreated gives a new profile its counters and its share; a hook inside its creation.
@@ -216,6 +246,9 @@ func (s *Service) profileCreated(ctx context.Context, who auth.Caller, p profile
 	for i := range plan.Metered {
 		args = append(args, fresh.allowed[i])
 	}
+	for range plan.Services {
+		args = append(args, int64(0))
+	}
 	if _, err := s.db.Exec(ctx, `INSERT INTO counter (profile_id, cycle_start, cycle_end, quarter, version, `+amountColumns+`)
 		VALUES `+sqldb.Rows(1, 1, len(args)), args...); err != nil {
 		return wrap("write a counter", err)
@@ -246,7 +279,7 @@ func (s *Service) profileDeleted(ctx context.Context, who auth.Caller, p profile
 	b.leave(p.ID)
 	// What it used of a cycle that still runs. An account without limits keeps it too: the plan may change.
 	if _, err := s.db.Exec(ctx, `INSERT INTO departed (account, profile, cycle_end, `+columns("%s", flows)+`)
-		SELECT $1, profile_id, cycle_end, `+columns("%s_used", flows)+` FROM counter WHERE profile_id = $2 AND cycle_end > $3
+		SELECT $1, profile_id, cycle_end, `+columns("%[1]s_used - %[1]s_over", flows)+` FROM counter WHERE profile_id = $2 AND cycle_end > $3
 		ON CONFLICT (account, profile, cycle_end) DO NOTHING`, string(p.Account), string(p.ID), s.now()); err != nil {
 		return wrap("remember what left", err)
 	}
@@ -257,7 +290,7 @@ func (s *Service) profileDeleted(ctx context.Context, who auth.Caller, p profile
 	if err := s.remember(ctx, p.ID); err != nil {
 		return err
 	}
-	for _, q := range []string{`DELETE FROM counter WHERE profile_id = $1`, `DELETE FROM held WHERE profile_id = $1`} {
+	for _, q := range []string{`DELETE FROM counter WHERE profile_id = $1`, `DELETE FROM held WHERE profile_id = $1`, `DELETE FROM limit_policy WHERE profile_id = $1`} {
 		if _, err := s.db.Exec(ctx, q, string(p.ID)); err != nil {
 			return wrap("end the counters", err)
 		}

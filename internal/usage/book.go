@@ -37,7 +37,8 @@ type share struct {
 	Updated   int64
 	alloc     plan.Amounts
 	allowed   plan.Amounts
-	used      plan.Amounts // of this cycle, or held now
+	used      plan.Amounts // of this cycle, or held now, without what is over
+	over      plan.Amounts // accepted beyond the limit and marked: no part of the pool
 	changed   bool
 }
 

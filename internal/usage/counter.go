@@ -3,6 +3,7 @@ package usage
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 
 	"paddock/internal/id"
@@ -70,6 +71,9 @@ func (s *Service) TakeIngest(ctx context.Context, takes []IngestTake, by ...Devi
 					return err
 				}
 			}
+			if err := s.ingestBeyond(ctx, part, by, at, ok); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
@@ -132,10 +136,15 @@ func (s *Service) takeIngest(ctx context.Context, takes []IngestTake, by []Devic
 	if err != nil {
 		return err
 	}
+	return s.bookInput(ctx, by, func(p id.Profile) (int64, bool) { d, taken := byProfile[p]; return d.quarter, taken })
+}
+
+// bookInput writes to the device ledger what devices have of the input of those profiles that taken knows the quarter of.
+func (s *Service) bookInput(ctx context.Context, by []DeviceInput, taken func(id.Profile) (quarter int64, ok bool)) error {
 	uses := make([]deviceUse, 0, len(by))
 	for _, x := range by {
-		if d, taken := byProfile[x.Profile]; taken && x.Input > 0 {
-			u := deviceUse{profile: x.Profile, deviceHour: deviceHour{x.Device, d.quarter - d.quarter%hour}}
+		if q, ok := taken(x.Profile); ok && x.Input > 0 {
+			u := deviceUse{profile: x.Profile, deviceHour: deviceHour{x.Device, q - q%hour}}
 			u.used[inputIndex] = x.Input
 			uses = append(uses, u)
 		}
@@ -143,10 +152,38 @@ func (s *Service) takeIngest(ctx context.Context, takes []IngestTake, by []Devic
 	return s.bookDevices(ctx, uses)
 }
 
+// ingestBeyond takes, as policies allow, what did not fit into the limits.
+func (s *Service) ingestBeyond(ctx context.Context, takes []IngestTake, by []DeviceInput, at map[id.Profile]int, ok []bool) error {
+	var wants []want
+	for _, t := range takes {
+		if ok[at[t.Profile]] {
+			continue
+		}
+		w := want{profile: t.Profile}
+		for _, n := range []Need{{plan.Input, t.Input}, {plan.DataRecords, t.Records}} {
+			if n.N > 0 {
+				w.needs = append(w.needs, n)
+			}
+		}
+		wants = append(wants, w)
+	}
+	if len(wants) == 0 {
+		return nil
+	}
+	taken, err := s.beyond(ctx, wants)
+	if err != nil || len(taken) == 0 {
+		return err
+	}
+	for p := range taken {
+		ok[at[p]] = true
+	}
+	return s.bookInput(ctx, by, func(p id.Profile) (int64, bool) { q, there := taken[p]; return q, there })
+}
+
 var inputIndex = plan.Index(plan.Input)
 
 // perService are statements that differ by a column; the column comes from our own list.
-type perService struct{ take, release, ledger string }
+type perService struct{ take, release, ledger, ledgerLevels string }
 
 var statements = func() (out [plan.N]perService) {
 	for i, s := range plan.Metered {
@@ -157,8 +194,14 @@ var statements = func() (out [plan.N]perService) {
 		out[i] = perService{
 			take: fmt.Sprintf(`UPDATE counter SET %[1]s_used = %[1]s_used + $1, quarter = CASE WHEN quarter < $2 THEN $3 ELSE quarter END
 				WHERE profile_id = $4 AND cycle_end > $5 AND %[1]s_used + $6 <= %[1]s_allowed RETURNING quarter, %[1]s_used`, s),
-			release: fmt.Sprintf(`UPDATE counter SET %[1]s_used = %[1]s_used - $1, quarter = CASE WHEN quarter < $2 THEN $3 ELSE quarter END
-				WHERE profile_id = $4 AND cycle_end > $5 AND %[1]s_used >= $6 RETURNING quarter, %[1]s_used`, s),
+			// What was accepted beyond the limit goes first.
+			release: fmt.Sprintf(`UPDATE counter SET %[1]s_used = %[1]s_used - $1,
+				%[1]s_allowed = %[1]s_allowed - CASE WHEN %[1]s_over < $2 THEN %[1]s_over ELSE $3 END,
+				%[1]s_over = %[1]s_over - CASE WHEN %[1]s_over < $4 THEN %[1]s_over ELSE $5 END,
+				quarter = CASE WHEN quarter < $6 THEN $7 ELSE quarter END
+				WHERE profile_id = $8 AND cycle_end > $9 AND %[1]s_used >= $10 RETURNING quarter, %[1]s_used, %[1]s_over`, s),
+			ledgerLevels: fmt.Sprintf(`INSERT INTO ledger (profile_id, quarter, %[1]s, %[1]s_over) VALUES ($1, $2, $3, $4)
+				ON CONFLICT (profile_id, quarter) DO UPDATE SET %[1]s = excluded.%[1]s, %[1]s_over = excluded.%[1]s_over`, s),
 			ledger: fmt.Sprintf(`INSERT INTO ledger (profile_id, quarter, %[1]s) VALUES ($1, $2, $3)
 				ON CONFLICT (profile_id, quarter) DO UPDATE SET %[1]s = %[2]s`, s, sum),
 		}
@@ -176,15 +219,19 @@ func (s *Service) Take(ctx context.Context, p id.Profile, svc plan.Service, n in
 		return nil
 	}
 	return s.db.Tx(ctx, func(ctx context.Context) error {
-		done, err := s.apply(ctx, p, svc, n, statements[plan.Index(svc)].take)
+		done, err := s.take(ctx, p, svc, n)
 		if err != nil || done {
+			return err
+		}
+		taken, err := s.beyond(ctx, []want{{p, []Need{{svc, n}}}})
+		if err != nil || len(taken) > 0 {
 			return err
 		}
 		return s.Refusal(ctx, p, Need{svc, n})
 	})
 }
 
-// Release gives back n base units of a stock, in the transaction of ctx. Giving back more than is held is a
+// Release gives back n base units of a stock, in the transaction of ctx: what was marked as overage first. Giving back more than is held is a
 // mistake in our code, and an error; a profile that is gone holds nothing, and giving back for it does nothing.
 func (s *Service) Release(ctx context.Context, p id.Profile, svc plan.Service, n int64) error {
 	if n < 0 || plan.Flow(svc) {
@@ -194,7 +241,7 @@ func (s *Service) Release(ctx context.Context, p id.Profile, svc plan.Service, n
 		return nil
 	}
 	return s.db.Tx(ctx, func(ctx context.Context) error {
-		done, err := s.apply(ctx, p, svc, n, statements[plan.Index(svc)].release)
+		done, err := s.release(ctx, p, svc, n)
 		if err != nil || done {
 			return err
 		}
@@ -205,28 +252,47 @@ func (s *Service) Release(ctx context.Context, p id.Profile, svc plan.Service, n
 	})
 }
 
-// apply runs a statement of one service, turning the cycle when it is over, and writes the ledger.
-func (s *Service) apply(ctx context.Context, p id.Profile, svc plan.Service, n int64, stmt string) (bool, error) {
+// take runs the statement that takes what fits, and writes the ledger.
+func (s *Service) take(ctx context.Context, p id.Profile, svc plan.Service, n int64) (bool, error) {
 	type result struct{ quarter, used int64 }
-	for turned := false; ; turned = true {
-		now := s.now()
-		q := quarterOf(now)
+	return s.inCycle(ctx, p, func(now, q int64) (bool, error) {
 		r, done, err := sqldb.One(ctx, s.db, func(r sqldb.Scanner) (x result, err error) {
 			return x, r.Scan(&x.quarter, &x.used)
-		}, stmt, n, q, q, string(p), now, n)
-		if err != nil {
-			return false, fmt.Errorf("count %s: %w", svc, err)
+		}, statements[plan.Index(svc)].take, n, q, q, string(p), now, n)
+		if err != nil || !done {
+			return false, wrap("take "+string(svc), err)
 		}
-		if done {
-			v := n
-			if !plan.Flow(svc) {
-				v = r.used
-			}
-			_, err = s.db.Exec(ctx, statements[plan.Index(svc)].ledger, string(p), r.quarter, v)
-			return true, err
+		v := n
+		if !plan.Flow(svc) {
+			v = r.used
 		}
-		if turned {
-			return false, nil
+		_, err = s.db.Exec(ctx, statements[plan.Index(svc)].ledger, string(p), r.quarter, v)
+		return true, wrap("write the ledger", err)
+	})
+}
+
+// release runs the statement that gives back a stock, and writes the ledger.
+func (s *Service) release(ctx context.Context, p id.Profile, svc plan.Service, n int64) (bool, error) {
+	type result struct{ quarter, used, over int64 }
+	return s.inCycle(ctx, p, func(now, q int64) (bool, error) {
+		r, done, err := sqldb.One(ctx, s.db, func(r sqldb.Scanner) (x result, err error) {
+			return x, r.Scan(&x.quarter, &x.used, &x.over)
+		}, statements[plan.Index(svc)].release, n, n, n, n, n, q, q, string(p), now, n)
+		if err != nil || !done {
+			return false, wrap("release "+string(svc), err)
+		}
+		_, err = s.db.Exec(ctx, statements[plan.Index(svc)].ledgerLevels, string(p), r.quarter, r.used, r.over)
+		return true, wrap("write the ledger", err)
+	})
+}
+
+// inCycle runs what needs a counter of the present cycle, again when it did nothing because that cycle was over.
+func (s *Service) inCycle(ctx context.Context, p id.Profile, run func(now, quarter int64) (bool, error)) (bool, error) {
+	for turned := false; ; turned = true {
+		now := s.now()
+		done, err := run(now, quarterOf(now))
+		if err != nil || done || turned {
+			return done, err
 		}
 		ended, err := s.turnEnded(ctx, []id.Profile{p})
 		if err != nil || len(ended) == 0 {
@@ -240,13 +306,15 @@ type Counter struct {
 	Profile    id.Profile
 	CycleStart int64 // UTC milliseconds
 	CycleEnd   int64
-	Version    int64 // of the allocation it was copied from; 0 for a past cycle
-	Used       plan.Amounts
+	Version    int64        // of the allocation it was copied from; 0 for a past cycle
+	Used       plan.Amounts // all of it, also what was accepted beyond the limit
 	Allowed    plan.Amounts
+	Over       plan.Amounts // the part of Used that was accepted beyond the limit and marked
 }
 
-// amountColumns are the columns of Used and Allowed, in the order of plan.Metered.
-var amountColumns = columns("%s_used", plan.Metered[:]) + ", " + columns("%s_allowed", plan.Metered[:])
+// amountColumns are the columns of a counter's amounts: of used and allowed in the order of plan.Metered, of over in that of
+// plan.Services. The column allowed includes what is over, so that a take compares two columns only.
+var amountColumns = columns("%s_used", plan.Metered[:]) + ", " + columns("%s_allowed", plan.Metered[:]) + ", " + overColumns
 
 func columns(format string, services []plan.Service) string {
 	parts := make([]string, len(services))
@@ -263,11 +331,23 @@ func (c *Counter) amounts() (to []any) {
 	for i := range c.Allowed {
 		to = append(to, &c.Allowed[i])
 	}
+	for i := range plan.Services {
+		to = append(to, &c.Over[i])
+	}
 	return to
 }
 
+// read turns columns that were scanned into what they mean.
+func (c *Counter) read() {
+	for i := range c.Allowed {
+		c.Allowed[i] -= c.Over[i]
+	}
+}
+
 func scanCounter(r sqldb.Scanner) (c Counter, err error) {
-	return c, r.Scan(append([]any{&c.Profile, &c.CycleStart, &c.CycleEnd, &c.Version}, c.amounts()...)...)
+	err = r.Scan(append([]any{&c.Profile, &c.CycleStart, &c.CycleEnd, &c.Version}, c.amounts()...)...)
+	c.read()
+	return c, err
 }
 
 // stored reads a counter row as it is.
@@ -302,7 +382,7 @@ func (s *Service) Current(ctx context.Context, p id.Profile) (Counter, error) {
 	if err != nil {
 		return c, err
 	}
-	c = c.over()
+	c = c.anew()
 	for i, svc := range plan.Services {
 		if found && plan.Flow(svc) {
 			c.Allowed[i] = a.Amounts[i]
@@ -336,18 +416,36 @@ func (s *Service) Refusal(ctx context.Context, p id.Profile, needs ...Need) erro
 	if err != nil {
 		return err
 	}
-	left := func(n Need) int64 { i := plan.Index(n.Service); return c.Allowed[i] - c.Used[i] - n.N }
-	worst := needs[0]
+	policies, err := s.PoliciesOf(ctx, p)
+	if err != nil {
+		return err
+	}
+	worst, least, free := needs[0], int64(math.MaxInt64), int64(0)
 	for _, n := range needs {
-		if left(n) < 0 {
-			worst = n
+		i := plan.Index(n.Service)
+		left := c.room(i) - n.N
+		f := int64(0)
+		switch policy := policies.of(n.Service); {
+		case policy == Overage:
+			left = plan.Unlimited
+		case policy == Pool && left < 0:
+			pr, err := s.profiles.Get(ctx, p)
+			if err != nil {
+				return err
+			}
+			if f, err = s.freeOf(ctx, pr.Account, n.Service); err != nil {
+				return err
+			}
+			left = f - c.draw(i, n.N)
+		}
+		if left < least {
+			worst, least, free = n, left, f
+		}
+		if left < 0 {
 			break
 		}
-		if left(n) < left(worst) {
-			worst = n
-		}
 	}
-	return exceeded(c, worst)
+	return exceeded(c, worst, policies.of(worst.Service), free)
 }
 
 // RefusalOf is Refusal for a take of ingest, in the order in which requests are judged.
@@ -355,12 +453,20 @@ func (s *Service) RefusalOf(ctx context.Context, t IngestTake) error {
 	return s.Refusal(ctx, t.Profile, Need{plan.Input, t.Input}, Need{plan.DataRecords, t.Records})
 }
 
-func exceeded(c Counter, n Need) error {
+// exceeded words a refusal; free is what the account's pool has left where the policy is to draw on it.
+func exceeded(c Counter, n Need, policy Policy, free int64) error {
 	i, svc := plan.Index(n.Service), n.Service
 	d := fault.Limit{Limit: string(svc), Scope: "profile", Used: plan.Wire(svc, c.Used[i]), Allowed: plan.Wire(svc, c.Allowed[i]),
 		Needed: plan.Wire(svc, n.N), Hint: "Raise the profile's allocation of " + string(svc) + ", or delete some of what it holds."}
-	text := fmt.Sprintf("You have exceeded the maximum limit of %s (%s): %s used, %s more needed; ",
-		svc.Name(), plan.Show(svc, c.Allowed[i]), plan.Show(svc, c.Used[i]), plan.Show(svc, n.N))
+	text := fmt.Sprintf("You have exceeded the maximum limit of %s (%s): %s used, ", svc.Name(), plan.Show(svc, c.Allowed[i]), plan.Show(svc, c.Used[i]))
+	if over := c.Over[i]; over > 0 {
+		text += plan.Show(svc, over) + " of them as overage, "
+	}
+	text += plan.Show(svc, n.N) + " more needed"
+	if policy == Pool {
+		text += ", " + plan.Show(svc, free) + " free in the account's pool"
+	}
+	text += "; "
 	if plan.Flow(svc) {
 		reset := web.Millis(c.CycleEnd).String()
 		d.ResetsAt = &reset

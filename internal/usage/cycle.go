@@ -118,12 +118,17 @@ func (s *Service) turn(ctx context.Context, p id.Profile) error {
 		if plan.Flow(svc) {
 			set.WriteString(", " + string(svc) + "_used = 0")
 		}
-		allowed := pl.Pool[i]
-		if svc != plan.DashboardOutput {
-			allowed = a.Amounts[i]
+		if svc == plan.DashboardOutput {
+			args = append(args, pl.Pool[i])
+			fmt.Fprintf(&set, ", %s_allowed = $%d", svc, len(args))
+			continue
 		}
-		args = append(args, allowed)
-		fmt.Fprintf(&set, ", %s_allowed = $%d", svc, len(args))
+		args = append(args, a.Amounts[i])
+		if plan.Flow(svc) {
+			fmt.Fprintf(&set, ", %[1]s_over = 0, %[1]s_allowed = $%[2]d", svc, len(args))
+		} else { // what is stored beyond the limit still is
+			fmt.Fprintf(&set, ", %[1]s_allowed = %[1]s_over + $%[2]d", svc, len(args))
+		}
 	}
 	args = append(args, string(p))
 	stmt := fmt.Sprintf(`UPDATE counter SET cycle_start = $1, cycle_end = $2, quarter = $3, version = $4%s WHERE profile_id = $%d`, set.String(), len(args))
@@ -149,7 +154,9 @@ func (s *Service) PastCycles(ctx context.Context, p id.Profile) ([]Counter, erro
 }
 
 func scanPast(r sqldb.Scanner) (c Counter, err error) {
-	return c, r.Scan(append([]any{&c.Profile, &c.CycleStart, &c.CycleEnd}, c.amounts()...)...)
+	err = r.Scan(append([]any{&c.Profile, &c.CycleStart, &c.CycleEnd}, c.amounts()...)...)
+	c.read()
+	return c, err
 }
 
 func wrap(doing string, err error) error {
@@ -159,11 +166,11 @@ func wrap(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// over is a counter whose cycle is over, as its flows stand in the next one.
-func (c Counter) over() Counter {
+// anew is a counter whose cycle is over, as its flows stand in the next one.
+func (c Counter) anew() Counter {
 	for i, svc := range plan.Metered {
 		if plan.Flow(svc) {
-			c.Used[i] = 0
+			c.Used[i], c.Over[i] = 0, 0
 		}
 	}
 	return c

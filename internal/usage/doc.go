@@ -8,6 +8,12 @@
 // every profile of a round at once. A request that does not fit is refused whole, with a message that begins
 // "You have exceeded the maximum limit" and names service, limit, use and when it starts again.
 //
+// # At the limit
+//
+// What does not fit is refused, unless the owner chose another policy for that service of the profile: to draw on what the
+// account's pool has free, or to accept it as overage; see policy.go. Only requests that did not fit come there, so the
+// statement above stays what it is: a counter's column allowed includes what is over, and Counter.Allowed does not.
+//
 // Reads are charged before their answer is sent but write nothing themselves, so Spend works from a lease: units
 // taken from the counter in advance, at most a hundredth of what remains and five seconds of the recent rate.
 // The counter includes them from the start, which is why no limit is passed by a unit; what is not spent is given

@@ -113,11 +113,12 @@ type ledgerRow struct {
 	quarter int64
 	flows   plan.Amounts
 	levels  [plan.N]*int64
+	over    [plan.N]*int64 // the marked part: of flows what was added, of stocks the level
 }
 
 var (
 	ledgerServices = slices.Concat(flowServices, stockServices)
-	ledgerColumns  = "profile_id, quarter, " + columns("%s", ledgerServices)
+	ledgerColumns  = "profile_id, quarter, " + columns("%s", ledgerServices) + ", " + overColumns
 )
 
 func (r *ledgerRow) columns() (to []any) {
@@ -127,6 +128,9 @@ func (r *ledgerRow) columns() (to []any) {
 	}
 	for _, svc := range stockServices {
 		to = append(to, &r.levels[plan.Index(svc)])
+	}
+	for i := range plan.Services {
+		to = append(to, &r.over[i])
 	}
 	return to
 }
@@ -143,6 +147,9 @@ var foldInto = func() string {
 		} else {
 			out += fmt.Sprintf("%[1]s = COALESCE(excluded.%[1]s, ledger.%[1]s)", svc)
 		}
+	}
+	for _, svc := range plan.Services {
+		out += ", " + overInto(svc)
 	}
 	return out
 }()
@@ -181,7 +188,8 @@ func (s *Service) foldStretch(ctx context.Context, p id.Profile, from, to int64,
 			out = append(out, r)
 		}
 		for part := range slices.Chunk(out, 256) {
-			args := make([]any, 0, len(part)*(2+len(ledgerServices)))
+			width := 2 + len(ledgerServices) + len(plan.Services)
+			args := make([]any, 0, len(part)*width)
 			for _, r := range part {
 				args = append(args, string(p), r.quarter)
 				for _, svc := range flowServices {
@@ -190,8 +198,11 @@ func (s *Service) foldStretch(ctx context.Context, p id.Profile, from, to int64,
 				for _, svc := range stockServices {
 					args = append(args, r.levels[plan.Index(svc)])
 				}
+				for i := range plan.Services {
+					args = append(args, r.over[i])
+				}
 			}
-			if _, err := s.db.Exec(ctx, `INSERT INTO ledger (`+ledgerColumns+`) VALUES `+sqldb.Rows(1, len(part), 2+len(ledgerServices))+foldInto, args...); err != nil {
+			if _, err := s.db.Exec(ctx, `INSERT INTO ledger (`+ledgerColumns+`) VALUES `+sqldb.Rows(1, len(part), width)+foldInto, args...); err != nil {
 				return err
 			}
 		}
@@ -203,10 +214,18 @@ func (s *Service) foldStretch(ctx context.Context, p id.Profile, from, to int64,
 
 // merge adds a later row of the same hour or day.
 func (r *ledgerRow) merge(later ledgerRow) {
-	for i := range r.flows {
+	for i, svc := range plan.Metered {
 		r.flows[i] += later.flows[i]
 		if later.levels[i] != nil {
 			r.levels[i] = later.levels[i]
+		}
+		switch o := later.over[i]; {
+		case o == nil:
+		case plan.Flow(svc) && r.over[i] != nil:
+			n := *r.over[i] + *o
+			r.over[i] = &n
+		default:
+			r.over[i] = o
 		}
 	}
 }

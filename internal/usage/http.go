@@ -26,6 +26,8 @@ func (s *Service) Routes() []web.Route {
 		web.Handle("GET /profile/{id}/statistics/devices", "What each device used of a service on a day, by hour.", profile.OfPath, s.deviceStatistics),
 		web.Handle("GET /statistics", "What every profile of the account used in each period of a range, and when each service runs out.", auth.OfAccount, s.accountStatistics, web.Tags("profile")),
 		web.Handle("POST /profile/{id}/services", "Set what a profile has of the account's services.", profile.OfPath, s.postServices, web.Tags("profile")),
+		web.Handle("GET /profile/{id}/policies", "What happens at the limit of each service of a profile: block, pool or overage.", profile.OfPath, s.getPolicies, web.Tags("profile")),
+		web.Handle("PUT /profile/{id}/policies", "Set what happens at the limit of services of a profile; others stay.", profile.OfPath, s.putPolicies, web.Tags("profile")),
 		web.Handle("GET /account/allocation", "What each profile has of the account's services.", auth.OfAccount, s.getAllocation),
 		web.Handle("POST /account/allocation", "Set what profiles have of the account's services: all rows or none.", auth.OfAccount, s.postAllocation, web.MaxBody(1<<20)),
 	}
@@ -113,6 +115,7 @@ type summaryInput struct {
 type summaryResult struct {
 	Limit     map[string]float64 `json:"limit,omitempty"`
 	LimitUsed map[string]float64 `json:"limit_used,omitempty"`
+	Overage   map[string]float64 `json:"overage,omitempty" description:"the part of limit_used that was accepted beyond the limit; services without are left out"`
 	Amount    map[string]int64   `json:"amount"`
 	Addons    *addons            `json:"addons,omitempty"`
 	Run       string             `json:"tago_run,omitempty"`
@@ -144,7 +147,7 @@ func (s *Service) summary(ctx context.Context, who auth.Caller, in summaryInput)
 	if err != nil {
 		return summaryResult{}, err
 	}
-	out.Limit, out.LimitUsed = c.Allowed.WireMap(), c.Used.WireMap()
+	out.Limit, out.LimitUsed, out.Overage = c.Allowed.WireMap(), c.Used.WireMap(), overWire(c.Over)
 	out.Limit["tcore"] = float64(pl.Cap(plan.TagoCores))
 	out.LimitUsed["tcore"] = float64(held[plan.TagoCores])
 	out.LimitUsed["tcore_cluster"] = float64(held[plan.TagoCoreClusters])
@@ -220,13 +223,9 @@ type servicesInput struct {
 }
 
 func (s *Service) postServices(ctx context.Context, who auth.Caller, in servicesInput) (string, error) {
-	p, err := s.profiles.Owned(ctx, who, in.ID)
+	p, err := s.ofAccount(ctx, who, in.ID)
 	if err != nil {
 		return "", err
-	}
-	// What belongs to the account takes the reach of the account, even for a profile's own part of it.
-	if who.Kind == auth.Profile && who.Reach != auth.ReachAccount {
-		return "", auth.Denied()
 	}
 	amounts, err := decodeServices(in.Body)
 	if err != nil {
@@ -236,6 +235,86 @@ func (s *Service) postServices(ctx context.Context, who auth.Caller, in services
 		return "", err
 	}
 	return allocationUpdated, nil
+}
+
+// ofAccount resolves a profile for what belongs to its account: that takes the owner, and the reach of the account even
+// for the profile's own part of it.
+func (s *Service) ofAccount(ctx context.Context, who auth.Caller, ref string) (profile.Profile, error) {
+	p, err := s.profiles.Owned(ctx, who, ref)
+	if err == nil && who.Kind == auth.Profile && who.Reach != auth.ReachAccount {
+		err = auth.Denied()
+	}
+	return p, err
+}
+
+func (s *Service) getPolicies(ctx context.Context, who auth.Caller, in pathInput) (map[plan.Service]Policy, error) {
+	p, err := s.ofAccount(ctx, who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	policies, err := s.PoliciesOf(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := map[plan.Service]Policy{}
+	for i, svc := range plan.Services {
+		out[svc] = policies[i]
+	}
+	return out, nil
+}
+
+func (s *Service) putPolicies(ctx context.Context, who auth.Caller, in servicesInput) (string, error) {
+	p, err := s.ofAccount(ctx, who, in.ID)
+	if err != nil {
+		return "", err
+	}
+	changes, err := decodePolicies(in.Body)
+	if err != nil {
+		return "", err
+	}
+	if err := s.SetPolicies(ctx, who, p, changes); err != nil {
+		return "", err
+	}
+	return "Profile policies Successfully Updated", nil
+}
+
+// decodePolicies reads the policies an owner sets. It returns Invalid faults that name the service and the value.
+func decodePolicies(body []byte) (map[plan.Service]Policy, error) {
+	var row map[string]json.RawMessage
+	if len(body) == 0 {
+		return nil, fault.Field("body", "must be an object of services")
+	}
+	if err := web.DecodeJSON(body, &row); err != nil {
+		return nil, err
+	}
+	if row == nil {
+		return nil, fault.Field("body", "must be an object of services")
+	}
+	out := map[plan.Service]Policy{}
+	for _, key := range slices.Sorted(maps.Keys(row)) {
+		field := key
+		if len(field) > 60 {
+			field = "…"
+		}
+		if !slices.Contains(plan.Services, plan.Service(key)) {
+			return nil, fault.Field(field, "is not a service with a policy")
+		}
+		var v *Policy
+		if err := json.Unmarshal(row[key], &v); err != nil || v == nil {
+			return nil, fault.Field(field, "must be block, pool or overage")
+		}
+		switch *v {
+		case Block, Pool, Overage:
+			out[plan.Service(key)] = *v
+		default:
+			value := string(*v)
+			if len(value) > 60 {
+				value = "…"
+			}
+			return nil, fault.Field(field, "%q is not block, pool or overage", value)
+		}
+	}
+	return out, nil
 }
 
 // decodeAllocation reads the rows an owner posts. It returns Invalid faults that name the row.

@@ -43,16 +43,23 @@ type lease struct {
 	dead                 bool                 // no longer in the map: look again
 }
 
-// terms are what a lease depends on: when they change, it ends.
-type terms struct{ version, cycleEnd int64 }
+// terms are what a lease depends on: when version or cycle change, it ends.
+type terms struct {
+	version, cycleEnd int64
+	policies          Policies
+}
 
 func (s *Service) loadTerms(ctx context.Context, key string) (terms, error) {
 	t, found, err := sqldb.One(ctx, s.db, func(r sqldb.Scanner) (t terms, err error) {
 		return t, r.Scan(&t.version, &t.cycleEnd)
 	}, `SELECT version, cycle_end FROM counter WHERE profile_id = $1`, key)
-	if err == nil && !found {
-		err = profile.NotFound
+	if err != nil {
+		return t, wrap("read the terms of a lease", err)
 	}
+	if !found {
+		return t, profile.NotFound
+	}
+	t.policies, err = s.PoliciesOf(ctx, id.Profile(key))
 	return t, err
 }
 
@@ -127,7 +134,8 @@ func (s *Service) SpendFor(ctx context.Context, p id.Profile, d id.Device, svc p
 	defer l.unlock()
 	now := s.now()
 	if l.version != t.version || now >= l.cycleEnd || l.left < n {
-		if err := s.renew(ctx, k, l, n); err != nil {
+		charged, err := s.renew(ctx, k, l, d, n, t.policies.of(svc))
+		if err != nil || charged {
 			return err
 		}
 		now = min(now, l.cycleEnd-1)
@@ -145,34 +153,52 @@ var leaseStatements = func() (out [plan.N]string) {
 	return out
 }()
 
-// renew settles a lease, which is locked, and takes a new one of at least n units in the same transaction.
-func (s *Service) renew(ctx context.Context, k leaseKey, l *lease, n int64) error {
+// renew settles a lease, which is locked, and takes a new one of at least n units in the same transaction. What
+// goes beyond the limit by the profile's policy is never leased: it is charged there and then, and charged says so.
+func (s *Service) renew(ctx context.Context, k leaseKey, l *lease, d id.Device, n int64, policy Policy) (charged bool, err error) {
 	i := plan.Index(k.service)
 	// A profile whose service is used up asks again and again: it is refused by a read, without a turn in the
 	// writing queue.
 	c, err := s.Current(ctx, k.profile)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if l.cycleStart == c.CycleStart {
 		c.Used[i] -= l.left
 	}
-	room := c.Allowed[i] - c.Used[i] - n
-	if room < 0 {
-		return exceeded(c, Need{k.service, n})
+	room := c.room(i) - n
+	var sizes []int64
+	switch {
+	case room >= 0:
+		ahead := min(room, max(1, min(room/100, int64(l.decayed(s.now())+float64(n)))))
+		sizes = []int64{n + ahead, n}
+	case policy == Block:
+		return false, exceeded(c, Need{k.service, n}, Block, 0)
+	case policy == Pool:
+		pr, err := s.profiles.Get(ctx, k.profile)
+		if err != nil {
+			return false, err
+		}
+		free, err := s.freeOf(ctx, pr.Account, k.service)
+		if err != nil {
+			return false, err
+		}
+		if c.draw(i, n) > free {
+			return false, exceeded(c, Need{k.service, n}, Pool, free)
+		}
 	}
-	ahead := min(room, max(1, min(room/100, int64(l.decayed(s.now())+float64(n)))))
 
 	type grant struct{ start, end, version, units int64 }
 	var g grant
 	err = s.db.Tx(sqldb.As(ctx, k.profile), func(ctx context.Context) error {
+		charged, g = false, grant{}
 		if _, err := s.settle(ctx, []settlement{l.settlement(k, true)}); err != nil {
 			return err
 		}
 		if _, err := s.turnEnded(ctx, []id.Profile{k.profile}); err != nil {
 			return err
 		}
-		for _, units := range []int64{n + ahead, n} {
+		for _, units := range sizes {
 			now := s.now()
 			got, done, err := sqldb.One(ctx, s.db, func(r sqldb.Scanner) (g grant, err error) {
 				return g, r.Scan(&g.start, &g.end, &g.version)
@@ -191,14 +217,32 @@ func (s *Service) renew(ctx context.Context, k leaseKey, l *lease, n int64) erro
 				string(k.profile), s.node, string(k.service), g.start, g.end, units, now)
 			return wrap("write a lease", err)
 		}
-		return s.Refusal(ctx, k.profile, Need{k.service, n})
+		taken, err := s.beyond(ctx, []want{{k.profile, []Need{{k.service, n}}}})
+		if err != nil {
+			return err
+		}
+		q, there := taken[k.profile]
+		if !there {
+			return s.Refusal(ctx, k.profile, Need{k.service, n})
+		}
+		charged = true
+		if d == "" {
+			return nil
+		}
+		u := deviceUse{profile: k.profile, deviceHour: deviceHour{d, q - q%hour}}
+		u.used[i] = n
+		return s.bookDevices(ctx, []deviceUse{u})
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
-	l.left, l.spent, l.devices = g.units, map[int64]int64{}, nil
-	l.cycleStart, l.cycleEnd, l.version, l.renewedAt = g.start, g.end, g.version, s.now()
-	return nil
+	l.left, l.spent, l.devices, l.renewedAt = g.units, map[int64]int64{}, nil, s.now()
+	if charged {
+		l.recent, l.usedAt = l.decayed(l.renewedAt)+float64(n), l.renewedAt
+	} else {
+		l.cycleStart, l.cycleEnd, l.version = g.start, g.end, g.version
+	}
+	return charged, nil
 }
 
 // settlement is what a lease tells the database: what was spent, and what is given back.

@@ -236,7 +236,7 @@ func TestVerifyFindsOneWrongUnit(t *testing.T) {
 			t.Fatal(ok, err)
 		}
 		for _, s := range plan.Metered {
-			if err := h.usage.Take(ctx, p, s, 2); err != nil {
+			if err := h.takeAny(p, s, 2); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -257,12 +257,25 @@ func TestVerifyFindsOneWrongUnit(t *testing.T) {
 		if err := h.usage.Spend(ctx, p, plan.Output, 3); err != nil {
 			t.Fatal(err)
 		}
+		other := h.account("scale", "UTC")
+		gone, _ := h.profile(other), h.profile(other)
+		if ok, err := h.ingest(gone, 5); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		if err := h.profiles.Delete(ctx, system, string(gone), ""); err != nil {
+			t.Fatal(err)
+		}
 		h.clean()
 
 		type seed struct{ name, there, back string }
 		seeds := []seed{
 			{"a lease", "UPDATE lease SET taken = taken + 1 WHERE profile_id = $1", "UPDATE lease SET taken = taken - 1 WHERE profile_id = $1"},
 			{"a held resource", "UPDATE held SET used = used + 1 WHERE profile_id = $1", "UPDATE held SET used = used - 1 WHERE profile_id = $1"},
+			{"the input of a device", "UPDATE device_ledger SET input = input - 1 WHERE profile_id = $1", "UPDATE device_ledger SET input = input + 1 WHERE profile_id = $1"},
+			{"the output of a device", "UPDATE device_ledger SET output = output + 99 WHERE profile_id = $1", "UPDATE device_ledger SET output = output - 99 WHERE profile_id = $1"},
+			{"the dashboard output of a device", "UPDATE device_ledger SET dashboard_output = dashboard_output + 3 WHERE profile_id = $1",
+				"UPDATE device_ledger SET dashboard_output = dashboard_output - 3 WHERE profile_id = $1"},
+			{"what a deleted profile used", "UPDATE departed SET input = input - 1 WHERE account <> $1", "UPDATE departed SET input = input + 1 WHERE account <> $1"},
 			{"a version", "UPDATE counter SET version = version + 1 WHERE profile_id = $1", "UPDATE counter SET version = version - 1 WHERE profile_id = $1"},
 			{"a pool", "UPDATE allocation SET sms = sms + 1 WHERE profile = $1", "UPDATE allocation SET sms = sms - 1 WHERE profile = $1"},
 		}
@@ -275,11 +288,18 @@ func TestVerifyFindsOneWrongUnit(t *testing.T) {
 				seeds = append(seeds, seed{"the history of " + string(s), fmt.Sprintf("UPDATE counter_history SET %[1]s_used = %[1]s_used - 1 WHERE profile_id = $1", s),
 					fmt.Sprintf("UPDATE counter_history SET %[1]s_used = %[1]s_used + 1 WHERE profile_id = $1", s)})
 			}
+			seeds = append(seeds, seed{"what is allowed of " + string(s), fmt.Sprintf("UPDATE counter SET %[1]s_allowed = %[1]s_allowed + 1 WHERE profile_id = $1", s),
+				fmt.Sprintf("UPDATE counter SET %[1]s_allowed = %[1]s_allowed - 1 WHERE profile_id = $1", s)})
 			if s != plan.DashboardOutput {
+				for _, table := range []string{"counter", "counter_history", "ledger"} {
+					if table == "counter_history" && !plan.Flow(s) { // what was stored when a cycle ended is kept once
+						continue
+					}
+					seeds = append(seeds, seed{"the overage of " + string(s) + " in " + table, fmt.Sprintf("UPDATE %[2]s SET %[1]s_over = COALESCE(%[1]s_over, 0) + 1 WHERE profile_id = $1", s, table),
+						fmt.Sprintf("UPDATE %[2]s SET %[1]s_over = %[1]s_over - 1 WHERE profile_id = $1", s, table)})
+				}
 				seeds = append(seeds, seed{"what is not allowed of " + string(s), fmt.Sprintf("UPDATE counter SET %[1]s_allowed = %[1]s_allowed - 1 WHERE profile_id = $1", s),
 					fmt.Sprintf("UPDATE counter SET %[1]s_allowed = %[1]s_allowed + 1 WHERE profile_id = $1", s)})
-				seeds = append(seeds, seed{"what is allowed of " + string(s), fmt.Sprintf("UPDATE counter SET %[1]s_allowed = %[1]s_allowed + 1 WHERE profile_id = $1", s),
-					fmt.Sprintf("UPDATE counter SET %[1]s_allowed = %[1]s_allowed - 1 WHERE profile_id = $1", s)})
 			}
 		}
 		for _, s := range seeds {

@@ -18,6 +18,7 @@ import (
 type Sample struct {
 	Time  int64        // UTC milliseconds: the instant up to which it counts
 	Used  plan.Amounts // flows: what the cycle had used by then; stocks: what was there
+	Over  plan.Amounts // the part of it that was accepted beyond the limit
 	Shown [plan.N]bool // which services the cycle had used by then, or held
 }
 
@@ -55,6 +56,8 @@ type bucket struct {
 	flows    plan.Amounts // what was used
 	levels   plan.Amounts // of stocks, where changed
 	changed  [plan.N]bool
+	over     plan.Amounts // the marked part of flows and levels
+	overs    [plan.N]bool // where it changed
 }
 
 // profileSizes are the lengths that lists of profiles come in; "" fills them up. Few texts mean few prepared
@@ -147,15 +150,43 @@ func addUp(rows *sql.Rows, out map[id.Profile][]bucket) error {
 			if l := r.levels[i]; l != nil {
 				b.levels[i], b.changed[i] = *l, true
 			}
+			if o := r.over[i]; o != nil {
+				b.addOver(i, *o)
+			}
 		}
 	}
 	return rows.Err()
 }
 
-// cycle is a cycle of a profile; stocks are what the profile held when it ended, or holds now.
+// addOver counts what a ledger row says was over of service i: a flow adds up, of a stock the last level counts.
+func (b *bucket) addOver(i int, n int64) {
+	if !plan.Flow(plan.Metered[i]) {
+		b.over[i] = 0
+	}
+	b.over[i] += n
+	b.overs[i] = true
+}
+
+// held is what a profile holds of each stock, and what of it is over.
+type held struct{ stocks, over plan.Amounts }
+
+// follow takes over what a bucket changed.
+func (h *held) follow(b *bucket) {
+	for _, svc := range stockServices {
+		i := plan.Index(svc)
+		if b.changed[i] {
+			h.stocks[i] = b.levels[i]
+		}
+		if b.overs[i] {
+			h.over[i] = b.over[i]
+		}
+	}
+}
+
+// cycle is a cycle of a profile; held is what the profile held when it ended, or holds now.
 type cycle struct {
 	start, end int64
-	stocks     plan.Amounts
+	held
 }
 
 // cycles reads the cycles of some profiles that end after from, and for each the last one before: what is over,
@@ -164,7 +195,7 @@ func (s *Service) cycles(ctx context.Context, profiles []id.Profile, from int64)
 	out := make(map[id.Profile][]cycle, len(profiles))
 	var stocks string
 	for _, svc := range stockServices {
-		stocks += fmt.Sprintf(", h.%s_used", svc)
+		stocks += fmt.Sprintf(", h.%[1]s_used, h.%[1]s_over", svc)
 	}
 	for ps := range slices.Chunk(profiles, 100) {
 		marks, args := inList(3, ps)
@@ -179,7 +210,7 @@ func (s *Service) cycles(ctx context.Context, profiles []id.Profile, from int64)
 				var c cycle
 				to := []any{&p, &c.start, &c.end}
 				for _, svc := range stockServices {
-					to = append(to, &c.stocks[plan.Index(svc)])
+					to = append(to, &c.stocks[plan.Index(svc)], &c.over[plan.Index(svc)])
 				}
 				if err := rows.Scan(to...); err != nil {
 					return err
@@ -211,7 +242,7 @@ func timeline(cs []cycle, now int64, loc *time.Location) []cycle {
 		for len(out) > 0 && out[len(out)-1].end < until {
 			last := out[len(out)-1]
 			from, to := nextCycle(last.end, last.end, loc)
-			out = append(out, cycle{from, to, last.stocks})
+			out = append(out, cycle{from, to, last.held})
 		}
 	}
 	for _, c := range cs {
@@ -240,33 +271,35 @@ func cycleAt(cs []cycle, ms int64) int {
 }
 
 // samples walks buckets in ascending order and takes a sample at each of the times, which are bounds of them.
-// level are the stocks at the first bound.
-func samples(bs []bucket, cs []cycle, level plan.Amounts, times []int64) []Sample {
+// level is what was held at the first bound.
+func samples(bs []bucket, cs []cycle, level held, times []int64) []Sample {
 	out := make([]Sample, 0, len(times))
-	var used plan.Amounts
+	var used, over plan.Amounts
 	var touched [plan.N]bool
 	at, next := -1, 0
 	for _, b := range bs {
 		if i := cycleAt(cs, b.to); i != at {
-			at, used, touched = i, plan.Amounts{}, [plan.N]bool{}
+			at, used, over, touched = i, plan.Amounts{}, plan.Amounts{}, [plan.N]bool{}
 		}
 		for i, svc := range plan.Metered {
 			switch {
 			case plan.Flow(svc):
 				used[i] += b.flows[i]
+				over[i] += b.over[i]
 				touched[i] = used[i] > 0
 			case b.changed[i]:
-				level[i], touched[i] = b.levels[i], true
+				touched[i] = true
 			}
 		}
+		level.follow(&b)
 		if next == len(times) || times[next] != b.to {
 			continue
 		}
 		next++
-		sample := Sample{Time: b.to, Used: used}
+		sample := Sample{Time: b.to, Used: used, Over: over}
 		for i, svc := range plan.Metered {
 			if !plan.Flow(svc) {
-				sample.Used[i] = level[i]
+				sample.Used[i], sample.Over[i] = level.stocks[i], level.over[i]
 			}
 			sample.Shown[i] = touched[i] || sample.Used[i] > 0
 		}
@@ -275,11 +308,11 @@ func samples(bs []bucket, cs []cycle, level plan.Amounts, times []int64) []Sampl
 	return out
 }
 
-// stocksAt are the stocks that a profile had at a bound where one of its cycles begins.
-func stocksAt(cs []cycle, ms int64) (level plan.Amounts) {
+// heldAt is what a profile held at a bound where one of its cycles begins.
+func heldAt(cs []cycle, ms int64) (level held) {
 	for _, c := range cs {
 		if c.end <= ms {
-			level = c.stocks
+			level = c.held
 		}
 	}
 	return level
@@ -343,7 +376,7 @@ func (s *Service) Statistics(ctx context.Context, p profile.Profile, sp span) ([
 					}
 				}
 			}
-			out = samples(bs, cs, stocksAt(cs, first), times)
+			out = samples(bs, cs, heldAt(cs, first), times)
 			return nil
 		})
 	})

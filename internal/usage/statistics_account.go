@@ -34,6 +34,7 @@ func (u *Usage) add(x Sample) {
 func (x *Sample) plus(y Sample) {
 	for i := range x.Used {
 		x.Used[i] += y.Used[i]
+		x.Over[i] += y.Over[i]
 		x.Shown[i] = x.Shown[i] || y.Shown[i]
 	}
 }
@@ -44,10 +45,11 @@ func (x *Sample) follow(y Sample) {
 	for i, svc := range plan.Metered {
 		if plan.Flow(svc) {
 			x.Used[i] += y.Used[i]
-			x.Shown[i] = x.Shown[i] || y.Shown[i]
+			x.Over[i] += y.Over[i]
 		} else {
-			x.Used[i], x.Shown[i] = y.Used[i], x.Shown[i] || y.Shown[i]
+			x.Used[i], x.Over[i] = y.Used[i], y.Over[i]
 		}
+		x.Shown[i] = x.Shown[i] || y.Shown[i]
 	}
 }
 
@@ -132,7 +134,7 @@ func (s *Service) usedByPeriod(ctx context.Context, owned []profile.Profile, per
 			if b.to <= created {
 				continue
 			}
-			x := Sample{Time: b.to, Used: b.flows}
+			x := Sample{Time: b.to, Used: b.flows, Over: b.over}
 			for i, svc := range plan.Metered {
 				if !plan.Flow(svc) {
 					x.Used[i] = b.levels[i]
@@ -147,7 +149,7 @@ func (s *Service) usedByPeriod(ctx context.Context, owned []profile.Profile, per
 
 // levelled are buckets whose levels are filled in where nothing changed; before is the level at their beginning.
 type levelled struct {
-	before  plan.Amounts
+	before  held
 	buckets []bucket
 }
 
@@ -180,21 +182,20 @@ func (s *Service) levelled(ctx context.Context, owned []profile.Profile, bounds 
 	for _, p := range ids {
 		bs := found[p]
 		// What stood at the end of the last cycle that is over by then, unless it changed since.
-		level := stocksAt(cycles[p], begin)
-		var l levelled
+		level := heldAt(cycles[p], begin)
+		l := levelled{before: level}
 		for i := range bs {
+			level.follow(&bs[i])
 			for _, svc := range stockServices {
 				j := plan.Index(svc)
-				if bs[i].changed[j] {
-					level[j] = bs[i].levels[j]
-				}
-				bs[i].levels[j] = level[j]
+				bs[i].levels[j], bs[i].over[j] = level.stocks[j], level.over[j]
+			}
+			if lead && i == 0 {
+				l.before = level
 			}
 		}
 		if lead {
-			l.before, bs = bs[0].levels, bs[1:]
-		} else {
-			l.before = stocksAt(cycles[p], begin)
+			bs = bs[1:]
 		}
 		l.buckets = bs
 		out[p] = l
@@ -222,7 +223,7 @@ func (s *Service) usedByCycle(ctx context.Context, owned []profile.Profile, sp s
 				return nil, wrap("read cycles", err)
 			}
 			for _, c := range cs {
-				x := Sample{Time: min(c.CycleEnd, now), Used: c.Used}
+				x := Sample{Time: min(c.CycleEnd, now), Used: c.Used, Over: c.Over}
 				for i, svc := range plan.Metered {
 					x.Used[i] -= leases[leaseOfCycle{c.Profile, svc, c.CycleStart}]
 					x.Shown[i] = x.Used[i] > 0
@@ -321,9 +322,9 @@ func (s *Service) runsOut(ctx context.Context, owned []profile.Profile, now int6
 		for i, svc := range plan.Metered {
 			used := l.buckets[0].flows[i]
 			if !plan.Flow(svc) {
-				used = l.buckets[0].levels[i] - l.before[i]
+				used = l.buckets[0].levels[i] - l.before.stocks[i]
 			}
-			left := c.Allowed[i] - c.Used[i]
+			left := c.room(i)
 			switch {
 			case c.Allowed[i] >= plan.Unlimited:
 			case left <= 0 && c.Used[i] > 0:

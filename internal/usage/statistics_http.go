@@ -17,9 +17,27 @@ type statisticsInput struct {
 	spanInput
 }
 
-// wire is a sample as clients see it: {"time":…, "input":…}, without services that were not used.
+// overWire is what is over of each service, in the unit of the wire; nil when nothing is.
+func overWire(over plan.Amounts) map[string]float64 {
+	var m map[string]float64
+	for i, svc := range plan.Services {
+		if over[i] > 0 {
+			if m == nil {
+				m = map[string]float64{}
+			}
+			m[string(svc)] = plan.Wire(svc, over[i])
+		}
+	}
+	return m
+}
+
+// wire is a sample as clients see it: {"time":…, "input":…}, without services that were not used, and with "overage" where
+// a part of that was accepted beyond the limit.
 func (s Sample) wire() map[string]any {
 	m := map[string]any{"time": web.Millis(s.Time)}
+	if over := overWire(s.Over); over != nil {
+		m["overage"] = over
+	}
 	for i, svc := range plan.Metered {
 		if s.Shown[i] {
 			m[string(svc)] = plan.Wire(svc, s.Used[i])
@@ -64,6 +82,7 @@ type accountStatistics struct {
 type usedStatistics struct {
 	Periods []map[string]any   `json:"periods"` // by period: units used in it, stocks at its end
 	Used    map[string]float64 `json:"used"`    // in the whole range
+	Overage map[string]float64 `json:"overage,omitempty" description:"the part of it that was accepted beyond the limit"`
 }
 
 type profileStatistics struct {
@@ -109,7 +128,7 @@ func (s *Service) accountStatistics(ctx context.Context, who auth.Caller, in spa
 }
 
 func usedWire(u Usage) usedStatistics {
-	x := usedStatistics{Periods: wires(u.Periods), Used: map[string]float64{}}
+	x := usedStatistics{Periods: wires(u.Periods), Used: map[string]float64{}, Overage: overWire(u.Range.Over)}
 	for i, svc := range plan.Metered {
 		if u.Range.Shown[i] {
 			x.Used[string(svc)] = plan.Wire(svc, u.Range.Used[i])

@@ -125,12 +125,30 @@ func (h *house) clean() {
 	}
 }
 
-func (h *house) ingest(p id.Profile, n int64) (bool, error) {
-	ok, err := h.usage.TakeIngest(sqldb.As(context.Background(), p), []usage.IngestTake{{Profile: p, Input: n, Records: n}})
+// sensor is the device that sends in these tests; every unit of input is one's.
+const sensor = id.Device("0123456789abcdef01234567")
+
+func (h *house) ingest(p id.Profile, n int64) (bool, error) { return h.ingestOf(p, n, n) }
+
+func (h *house) ingestOf(p id.Profile, input, records int64) (bool, error) {
+	ok, err := h.usage.TakeIngest(sqldb.As(context.Background(), p), []usage.IngestTake{{Profile: p, Input: input, Records: records}},
+		usage.DeviceInput{Profile: p, Device: sensor, Input: input})
 	if err != nil {
 		return false, err
 	}
 	return ok[0], nil
+}
+
+// takeAny takes n of any service.
+func (h *house) takeAny(p id.Profile, svc plan.Service, n int64) error {
+	if svc != plan.Input {
+		return h.usage.Take(context.Background(), p, svc, n)
+	}
+	ok, err := h.ingestOf(p, n, 0)
+	if err == nil && !ok {
+		err = h.usage.RefusalOf(context.Background(), usage.IngestTake{Profile: p, Input: n})
+	}
+	return err
 }
 
 func TestFlowsAndStocks(t *testing.T) {
@@ -240,7 +258,7 @@ func TestFlowsAndStocks(t *testing.T) {
 		t.Run("every service can be taken", func(t *testing.T) {
 			for _, s := range plan.Metered {
 				before := h.used(p).Used.Of(s)
-				if err := h.usage.Take(ctx, p, s, 3); err != nil {
+				if err := h.takeAny(p, s, 3); err != nil {
 					t.Fatal(s, err)
 				}
 				if n := h.used(p).Used.Of(s); n != before+3 {
@@ -250,7 +268,8 @@ func TestFlowsAndStocks(t *testing.T) {
 		})
 		t.Run("many profiles are taken in one round, each by its own limit", func(t *testing.T) {
 			h.limit(a, other, `"input":1000000,"data_records":12`)
-			ok, err := h.usage.TakeIngest(ctx, []usage.IngestTake{{p, 2, 2}, {other, 2, 2}, {id.New[id.Profile](), 1, 1}})
+			ok, err := h.usage.TakeIngest(ctx, []usage.IngestTake{{p, 2, 2}, {other, 2, 2}, {id.New[id.Profile](), 1, 1}},
+				usage.DeviceInput{Profile: p, Device: sensor, Input: 2}, usage.DeviceInput{Profile: other, Device: sensor, Input: 2})
 			if err != nil || !ok[0] || ok[1] || ok[2] {
 				t.Fatal(ok, err)
 			}

@@ -6,6 +6,7 @@ import (
 
 	"paddock/internal/id"
 	"paddock/internal/kit/sqldb"
+	"paddock/internal/kit/web"
 	"paddock/internal/plan"
 )
 
@@ -27,8 +28,12 @@ func (f Finding) String() string {
 //
 //   - what a counter says of a flow is what the ledger has for the cycle and what leases hold;
 //   - what it says of a stock is the level the ledger ended with;
+//   - so it is for the part of both that was accepted beyond the limit, which is never more than the whole;
+//   - what devices used of an hour is what the profile's ledger has of it;
 //   - so it was for cycles that are over, as far as the ledger reaches back;
-//   - a counter has the limits of its profile's allocation, and allocations do not exceed the pool;
+//   - a counter has the limits of its profile's allocation, for dashboard output that of the plan, and allocations do
+//     not exceed the pool;
+//   - of profiles that left an account no less is remembered than they used;
 //   - every living profile has both;
 //   - what is held of a resource is what its room counts.
 //
@@ -36,7 +41,9 @@ func (f Finding) String() string {
 func (s *Service) Verify(ctx context.Context) ([]Finding, error) {
 	out := []Finding{}
 	err := s.db.Snapshot(ctx, func(ctx context.Context) error {
-		for _, check := range []func(context.Context, func(Finding)) error{s.verifyFlows, s.verifyStocks, s.verifyHistory, s.verifyAllocations, s.verifyHeld} {
+		for _, check := range []func(context.Context, func(Finding)) error{
+			s.verifyFlows, s.verifyStocks, s.verifyHistory, s.verifyOver, s.verifyDevices, s.verifyAllocations, s.verifyDeparted, s.verifyHeld,
+		} {
 			if err := check(ctx, func(f Finding) { out = append(out, f) }); err != nil {
 				return err
 			}
@@ -130,6 +137,115 @@ func (s *Service) verifyHistory(ctx context.Context, found func(Finding)) error 
 	return nil
 }
 
+// verifyOver compares what counters and history say was accepted beyond limits with the ledger.
+func (s *Service) verifyOver(ctx context.Context, found func(Finding)) error {
+	report := func(stmt, format string, svc plan.Service, args ...any) error {
+		ms, err := sqldb.All(ctx, s.db, scanMismatch, stmt, args...)
+		if err != nil {
+			return err
+		}
+		for _, m := range ms {
+			found(Finding{Profile: m.profile, What: fmt.Sprintf(format, m.have, svc, m.want)})
+		}
+		return nil
+	}
+	for _, svc := range plan.Services {
+		level := fmt.Sprintf(`SELECT c.profile_id, c.%[1]s_over, COALESCE(g.%[1]s_over, 0)
+			FROM counter c
+			LEFT JOIN (SELECT profile_id, MAX(quarter) AS quarter FROM ledger WHERE %[1]s_over IS NOT NULL GROUP BY profile_id) m ON m.profile_id = c.profile_id
+			LEFT JOIN ledger g ON g.profile_id = m.profile_id AND g.quarter = m.quarter
+			WHERE c.%[1]s_over <> COALESCE(g.%[1]s_over, 0) ORDER BY c.profile_id`, svc)
+		sum := `SELECT c.profile_id, c.%[1]s_over, CAST(COALESCE(l.n, 0) AS BIGINT)
+			FROM %[2]s c
+			LEFT JOIN (SELECT g.profile_id, k.cycle_start, SUM(g.%[1]s_over) AS n FROM ledger g JOIN %[2]s k ON k.profile_id = g.profile_id
+				WHERE g.quarter >= k.cycle_start AND g.quarter < k.cycle_end GROUP BY g.profile_id, k.cycle_start) l
+				ON l.profile_id = c.profile_id AND l.cycle_start = c.cycle_start
+			WHERE c.cycle_start >= $1 AND c.%[1]s_over <> COALESCE(l.n, 0) ORDER BY c.profile_id`
+		var err error
+		if plan.Flow(svc) {
+			if err = report(fmt.Sprintf(sum, svc, "counter"), "the counter says that %d of %s are overage in this cycle, the ledger says %d", svc, int64(0)); err == nil {
+				err = report(fmt.Sprintf(sum, svc, "counter_history"), "the history says that %d of %s were overage in a past cycle, the ledger says %d", svc, s.now()-ledgerReach)
+			}
+		} else {
+			err = report(level, "the counter says that %d of %s are held as overage, the ledger says %d", svc)
+		}
+		if err != nil {
+			return err
+		}
+		for _, table := range []string{"counter", "counter_history"} {
+			stmt := fmt.Sprintf(`SELECT profile_id, %[1]s_over, %[1]s_used FROM %[2]s WHERE %[1]s_over < 0 OR %[1]s_over > %[1]s_used ORDER BY profile_id`, svc, table)
+			if err := report(stmt, "%d of %s are overage, of %d used", svc); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// verifyDevices compares the hours of devices with the profile's ledger: all input is a device's; of what is read,
+// units that a node had leased when it died belong to none.
+func (s *Service) verifyDevices(ctx context.Context, found func(Finding)) error {
+	since := s.now() - ledgerReach
+	since -= since % hour
+	type row struct {
+		mismatch
+		hour int64
+	}
+	for _, svc := range byDevice {
+		differ := "SUM(devices) > SUM(profile)"
+		if svc == plan.Input {
+			differ = "SUM(devices) <> SUM(profile)"
+		}
+		rows, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (x row, err error) {
+			return x, r.Scan(&x.profile, &x.hour, &x.have, &x.want)
+		}, fmt.Sprintf(`SELECT profile_id, hour, CAST(SUM(devices) AS BIGINT), CAST(SUM(profile) AS BIGINT) FROM (
+				SELECT profile_id, quarter - quarter %% 3600000 AS hour, CAST(0 AS BIGINT) AS devices, %[1]s AS profile FROM ledger WHERE quarter >= $1
+				UNION ALL SELECT profile_id, hour, %[1]s AS devices, CAST(0 AS BIGINT) AS profile FROM device_ledger WHERE hour >= $2) x
+			GROUP BY profile_id, hour HAVING %[2]s ORDER BY profile_id, hour`, svc, differ), since, since)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			found(Finding{Profile: r.profile, What: fmt.Sprintf("its devices used %d of %s in the hour from %s, its ledger says %d", r.have, svc, web.Millis(r.hour), r.want)})
+		}
+	}
+	return nil
+}
+
+// verifyDeparted compares what an account remembers of profiles that left it with their history. It may be more: what a
+// node had leased and gives back afterwards.
+func (s *Service) verifyDeparted(ctx context.Context, found func(Finding)) error {
+	type row struct {
+		account    id.Account
+		profile    id.Profile
+		have, want int64
+	}
+	for _, svc := range flows {
+		rows, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (x row, err error) {
+			return x, r.Scan(&x.account, &x.profile, &x.have, &x.want)
+		}, fmt.Sprintf(`SELECT d.account, d.profile, d.%[1]s, h.%[1]s_used - h.%[1]s_over FROM departed d
+			JOIN counter_history h ON h.profile_id = d.profile AND h.cycle_end = d.cycle_end
+			WHERE d.%[1]s < h.%[1]s_used - h.%[1]s_over ORDER BY d.account, d.profile`, svc))
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			found(Finding{Account: r.account, What: fmt.Sprintf("profile %s left it after using %d of %s, it remembers %d", r.profile, r.want, svc, r.have)})
+		}
+	}
+	return nil
+}
+
+// LedgersAlone are the services whose use nothing else can recount: their counters are checked against ledgers.
+func LedgersAlone() (out []plan.Service) {
+	for _, svc := range plan.Metered {
+		if svc != plan.DataRecords {
+			out = append(out, svc)
+		}
+	}
+	return out
+}
+
 // verifyAllocations reads every allocation with its counter, account by account, across profiles.
 func (s *Service) verifyAllocations(ctx context.Context, found func(Finding)) error {
 	type row struct {
@@ -155,6 +271,7 @@ func (s *Service) verifyAllocations(ctx context.Context, found func(Finding)) er
 	for start := 0; start < len(rows); {
 		end := start
 		b := &book{}
+		var shown []Counter
 		account := rows[start].account
 		for ; end < len(rows) && rows[end].account == account; end++ {
 			r := rows[end]
@@ -170,7 +287,14 @@ func (s *Service) verifyAllocations(ctx context.Context, found func(Finding)) er
 			if c.CycleEnd <= now { // nobody has turned it yet; the turn takes the limits anew
 				c.Allowed = r.a.Amounts
 			}
-			b.shares = append(b.shares, &share{Profile: r.a.Profile, alloc: r.a.Amounts, allowed: c.Allowed, used: c.Used})
+			sh := &share{Profile: r.a.Profile, alloc: r.a.Amounts, allowed: c.Allowed}
+			for i := range c.Used {
+				sh.used[i] = c.Used[i] - c.Over[i]
+			}
+			b.shares = append(b.shares, sh)
+			if c.CycleEnd > now {
+				shown = append(shown, c)
+			}
 		}
 		start = end
 		pl, err := s.profiles.PlanOf(ctx, account)
@@ -179,6 +303,11 @@ func (s *Service) verifyAllocations(ctx context.Context, found func(Finding)) er
 			continue
 		}
 		b.pool = pl.Pool
+		for _, c := range shown {
+			if have, want := c.Allowed.Of(plan.DashboardOutput), pl.Pool.Of(plan.DashboardOutput); have != want {
+				found(Finding{Profile: c.Profile, What: fmt.Sprintf("its counter allows %d of %s, the plan gives %d", have, plan.DashboardOutput, want)})
+			}
+		}
 		if b.departed, err = s.departedOf(ctx, account, now); err != nil {
 			return err
 		}

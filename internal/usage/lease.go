@@ -196,6 +196,7 @@ func (s *Service) renew(ctx context.Context, k leaseKey, l *lease, n int64) erro
 	if err != nil {
 		return err
 	}
+	s.level.add(k.profile)
 	l.left, l.spent, l.devices = g.units, map[int64]int64{}, nil
 	l.cycleStart, l.cycleEnd, l.version, l.renewedAt = g.start, g.end, g.version, s.now()
 	return nil
@@ -407,6 +408,9 @@ func (s *Service) flushSome(ctx context.Context, keys []leaseKey, all bool) erro
 		return err
 	}
 	for i, l := range held {
+		if len(work[i].spent) > 0 {
+			s.level.add(heldKeys[i].profile)
+		}
 		l.spent, l.devices, l.renewedAt = map[int64]int64{}, nil, now
 		l.left -= work[i].back
 		if lost[heldKeys[i]] {

@@ -96,7 +96,7 @@ func (a Alert) Message() string {
 	return fmt.Sprintf("%s reached %d%% of the limit: %s of %s.", a.Service.Name(), a.Threshold, plan.Show(a.Service, a.Used), plan.Show(a.Service, a.Allowed))
 }
 
-// words is a duration of whole seconds as people say it: "15 minutes", "1 day", "90 seconds".
+// words is a duration of whole seconds as people say it after "every": "15 minutes", "day", "90 seconds".
 func words(d time.Duration) string {
 	for _, u := range []struct {
 		d    time.Duration
@@ -104,7 +104,7 @@ func words(d time.Duration) string {
 	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
 		if n := d / u.d; d%u.d == 0 && n > 0 {
 			if n == 1 {
-				return "1 " + u.name
+				return u.name
 			}
 			return fmt.Sprintf("%d %ss", n, u.name)
 		}
@@ -129,12 +129,14 @@ type Service struct {
 	looking sync.Mutex // one look at levels at a time
 	sweptAt int64      // when all profiles were looked at
 
-	silence silenceLook
+	silence  silenceLook
+	maxByTag int64 // tests lower it
+	tagSlice int   // likewise
 }
 
 // New makes the service and registers its hooks with profiles and devices.
 func New(db *sqldb.DB, profiles *profile.Service, use *usage.Service, devices *device.Service, log *audit.Log, clk clock.Clock) *Service {
-	s := &Service{db: db, profiles: profiles, usage: use, devices: devices, audit: log, clock: clk}
+	s := &Service{db: db, profiles: profiles, usage: use, devices: devices, audit: log, clock: clk, maxByTag: maxByTag, tagSlice: tagSlice}
 	s.silence.started = s.now()
 	profiles.OnResume(s.resumed)
 	devices.OnEdit(s.deviceEdited)

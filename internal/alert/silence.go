@@ -114,8 +114,8 @@ func (s *Service) CreateRule(ctx context.Context, who auth.Caller, p id.Profile,
 			if err := s.adopt(ctx, p, r.Device, r.ID); err != nil {
 				return err
 			}
-		} else if n, err := s.countByTag(ctx, p); err != nil || n >= maxByTag {
-			return cmpErr(err, fault.New(fault.LimitReached, "A profile has at most %d rules for tags", maxByTag))
+		} else if n, err := s.countByTag(ctx, p); err != nil || n >= s.maxByTag {
+			return cmpErr(err, fault.New(fault.LimitReached, "A profile has at most %d rules for tags", s.maxByTag))
 		}
 		if done, err := s.insertRule(ctx, r); err != nil || !done {
 			return cmpErr(err, errTwice)
@@ -353,7 +353,7 @@ func (s *Service) lookByRules(ctx context.Context, rules []Rule, gap span, now i
 // lookByTag looks for silent devices of a tag.
 func (s *Service) lookByTag(ctx context.Context, p profile.Profile, r Rule, gap span, now int64) error {
 	for after := id.Device(""); ; {
-		heard, last, err := s.devices.Unheard(ctx, p.ID, r.Tag, now-r.Every-grace.Milliseconds(), after, tagSlice)
+		heard, last, err := s.devices.Unheard(ctx, p.ID, r.Tag, now-r.Every-grace.Milliseconds(), after, s.tagSlice)
 		if err != nil {
 			return err
 		}

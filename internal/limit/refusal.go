@@ -153,7 +153,7 @@ func deviceOf(o *web.Outcome) id.Device {
 func (s *Service) Observe(o web.Outcome) {
 	if o.Status < 400 {
 		if s.refusals.remembered.Load() > 0 && sends(&o) {
-			s.refusals.accepted(o.Caller.ProfileID, deviceOf(&o), o.Read, clock.Millis(o.Time))
+			s.refusals.accepted(o.Caller.ProfileID, deviceOf(&o), o.Read)
 		}
 		return
 	}
@@ -235,7 +235,7 @@ func (r *refusals) put(k groupKey, t tally) {
 // refuse counts a refused body and its points; a body that was refused before and comes again brings no points
 // anew. Of one that was not read to its end only the points seen are counted, and it is not known again.
 func (r *refusals) refuse(k groupKey, t tally, sent []byte, partial bool) {
-	b := body{k.device, maphash.Bytes(r.seed, sent)}
+	b, points := body{k.device, maphash.Bytes(r.seed, sent)}, countPoints(sent)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	of := r.bodies[k.profile]
@@ -245,7 +245,7 @@ func (r *refusals) refuse(k groupKey, t tally, sent []byte, partial bool) {
 			return
 		}
 	}
-	t.points = countPoints(sent)
+	t.points = points
 	k = r.add(k, t)
 	if partial || t.points == 0 {
 		return
@@ -284,14 +284,17 @@ func (r *refusals) forget(p id.Profile, of *bodies, e *list.Element) {
 }
 
 // accepted looks whether a body that was stored had been refused before.
-func (r *refusals) accepted(p id.Profile, d id.Device, sent []byte, at int64) {
+func (r *refusals) accepted(p id.Profile, d id.Device, sent []byte) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	of := r.bodies[p]
+	r.mu.Unlock()
 	if of == nil {
 		return
 	}
-	e := of.m[body{d, maphash.Bytes(r.seed, sent)}]
+	hash := maphash.Bytes(r.seed, sent)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := of.m[body{d, hash}]
 	if e == nil {
 		return
 	}

@@ -9,7 +9,7 @@ import (
 	"paddock/internal/kit/sqldb"
 )
 
-const columns = `profile_id, id, kind, service, threshold, used, allowed, cycle_start, device_id, every_ms, last_input, of_alert,
+const columns = `id, kind, service, threshold, used, allowed, cycle_start, device_id, every_ms, last_input, of_alert,
 	created_at, ended_at, acknowledged_at, acknowledged_by`
 
 func scan(r sqldb.Scanner) (a Alert, err error) {
@@ -23,7 +23,7 @@ func (s *Service) insert(ctx context.Context, alerts []Alert) error {
 		args = append(args, string(a.Profile), string(a.ID), string(a.Kind), string(a.Service), a.Threshold, a.Used, a.Allowed, a.CycleStart,
 			string(a.Device), a.Every, a.LastInput, string(a.Of), a.At, a.Ended, a.Acknowledged, string(a.AcknowledgedBy))
 	}
-	_, err := s.db.Exec(ctx, `INSERT INTO alert (`+columns+`) VALUES `+sqldb.Rows(1, len(alerts), 16), args...)
+	_, err := s.db.Exec(ctx, `INSERT INTO alert (profile_id, `+columns+`) VALUES `+sqldb.Rows(1, len(alerts), 16), args...)
 	return wrap("write alerts", err)
 }
 
@@ -71,7 +71,7 @@ func (s *Service) list(ctx context.Context, p id.Profile, f listFilter, limit, s
 	}
 	limitAt := w.Arg(limit)
 	skipAt := w.Arg(skip)
-	as, err := sqldb.All(ctx, s.db, scan, `SELECT `+columns+` FROM alert`+w.SQL()+` ORDER BY created_at DESC, id DESC LIMIT `+limitAt+` OFFSET `+skipAt, w.Args()...)
+	as, err := sqldb.All(ctx, s.db, scan, `SELECT profile_id, `+columns+` FROM alert`+w.SQL()+` ORDER BY created_at DESC, id DESC LIMIT `+limitAt+` OFFSET `+skipAt, w.Args()...)
 	return as, wrap("list alerts", err)
 }
 

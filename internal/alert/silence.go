@@ -541,7 +541,7 @@ func (s *Service) openGap(ctx context.Context, started, most int64) (span, error
 	return gap, s.setGap(ctx, gap)
 }
 
-// Rules are those of a profile, for devices first and then for tags, oldest first.
+// Rules are those of a profile, oldest first.
 func (s *Service) Rules(ctx context.Context, p id.Profile, limit, skip int64) ([]Rule, error) {
 	return s.rulesOf(ctx, p, limit, skip)
 }

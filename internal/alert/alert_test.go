@@ -38,7 +38,7 @@ type node struct {
 }
 
 type house struct {
-	t   *testing.T
+	t   testing.TB
 	db  *sqldb.DB
 	clk *clock.Manual
 	node
@@ -49,21 +49,24 @@ type house struct {
 // each runs f on both engines with a profile that may store 100 points and receive 1000.
 func each(t *testing.T, f func(t *testing.T, h *house)) {
 	t.Helper()
-	sources := []sqldb.Source{mail.Migrations(), audit.Migrations(), account.Migrations(), profile.Migrations(), token.Migrations(), usage.Migrations(), device.Migrations(), Migrations()}
-	sqldbtest.Each(t, sources, func(t *testing.T, db *sqldb.DB) {
-		h := &house{t: t, db: db, clk: clock.NewManual(noon)}
-		h.node = h.start()
-		a, err := h.accounts.Create(t.Context(), auth.SystemCaller(), account.CreateInput{Name: "Ada", Email: "ada@example.test", Password: "correct horse battery", Plan: "house"})
-		must(t, err)
-		h.who = auth.Caller{Kind: auth.Session, AccountID: a.ID, OwnerID: a.ID, Permission: auth.Full, Reach: auth.ReachAccount}
-		h.p = h.profile()
-		h.profile()
-		h.who.ProfileID = h.p
-		h.allow(plan.DataRecords, 100)
-		h.allow(plan.Input, 1000)
-		must(t, h.Look(t.Context()))
-		f(t, h)
-	})
+	sqldbtest.Each(t, sources, func(t *testing.T, db *sqldb.DB) { f(t, open(t, db)) })
+}
+
+var sources = []sqldb.Source{mail.Migrations(), audit.Migrations(), account.Migrations(), profile.Migrations(), token.Migrations(), usage.Migrations(), device.Migrations(), Migrations()}
+
+func open(t testing.TB, db *sqldb.DB) *house {
+	h := &house{t: t, db: db, clk: clock.NewManual(noon)}
+	h.node = h.start()
+	a, err := h.accounts.Create(t.Context(), auth.SystemCaller(), account.CreateInput{Name: "Ada", Email: "ada@example.test", Password: "correct horse battery", Plan: "house"})
+	must(t, err)
+	h.who = auth.Caller{Kind: auth.Session, AccountID: a.ID, OwnerID: a.ID, Permission: auth.Full, Reach: auth.ReachAccount}
+	h.p = h.profile()
+	h.profile()
+	h.who.ProfileID = h.p
+	h.allow(plan.DataRecords, 100)
+	h.allow(plan.Input, 1000)
+	must(t, h.Look(t.Context()))
+	return h
 }
 
 // start makes the rooms anew, as another process on the same database would.
@@ -85,7 +88,7 @@ func (h *house) start() node {
 	return node{New(h.db, profiles, use, devices, log, h.clk), accounts}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -489,30 +492,12 @@ func TestManyDevices(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		h.Service.tagSlice = 50
 		const n = 2*50 + 7
-		now := clock.Millis(noon)
-		must(t, h.db.Tx(t.Context(), func(ctx context.Context) error {
-			for from := 0; from < n; from += 60 {
-				var devices, tags []any
-				rows := min(60, n-from)
-				for i := range rows {
-					d := fmt.Sprintf("%024x", from+i+1)
-					last := now
-					if (from+i)%10 == 9 {
-						last = now - 3_600_000
-					}
-					devices = append(devices, string(h.p), d, d, d, "", "mutable", "", 0, "", "", true, true, "", 0, 0, last, 0, 1, 1)
-					tags = append(tags, string(h.p), d, 0, "site", "a")
-				}
-				if _, err := h.db.Exec(ctx, `INSERT INTO device (profile_id, id, name, name_key, description, type, chunk_period, chunk_retention, connector,
-					network, active, visible, payload_decoder, rpm_input, rpm_output, last_input, last_output, created_at, updated_at) VALUES `+sqldb.Rows(1, rows, 19), devices...); err != nil {
-					return err
-				}
-				if _, err := h.db.Exec(ctx, `INSERT INTO device_tag (profile_id, device_id, pos, key, value) VALUES `+sqldb.Rows(1, rows, 5), tags...); err != nil {
-					return err
-				}
+		h.manyDevices(n, func(i int) int64 {
+			if i%10 == 9 {
+				return clock.Millis(noon) - 3_600_000
 			}
-			return nil
-		}))
+			return clock.Millis(noon)
+		})
 		h.expect(RuleInput{Tag: &device.Tag{Key: "site", Value: "a"}, Interval: 600})
 		if got := h.told(); len(got) != n/10 {
 			t.Errorf("%d are silent, want %d: %v", len(got), n/10, got)
@@ -613,5 +598,77 @@ func TestWords(t *testing.T) {
 		if got := a.Message(); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
+	}
+}
+
+// manyDevices makes devices with the tag site=a that were last heard at what last says.
+func (h *house) manyDevices(n int, last func(i int) int64) {
+	h.t.Helper()
+	const part = 60
+	for from := 0; from < n; from += 50 * part { // of a transaction
+		must(h.t, h.db.Tx(h.t.Context(), func(ctx context.Context) error {
+			for from := from; from < min(n, from+50*part); from += part {
+				var devices, tags []any
+				rows := min(part, n-from)
+				for i := range rows {
+					d := fmt.Sprintf("%024x", from+i+1)
+					devices = append(devices, string(h.p), d, d, d, "", "mutable", "", 0, "", "", true, true, "", 0, 0, last(from+i), 0, 1, 1)
+					tags = append(tags, string(h.p), d, 0, "site", "a")
+				}
+				if _, err := h.db.Exec(ctx, `INSERT INTO device (profile_id, id, name, name_key, description, type, chunk_period, chunk_retention, connector,
+					network, active, visible, payload_decoder, rpm_input, rpm_output, last_input, last_output, created_at, updated_at) VALUES `+sqldb.Rows(1, rows, 19)+`
+					ON CONFLICT DO NOTHING`, devices...); err != nil {
+					return err
+				}
+				if _, err := h.db.Exec(ctx, `INSERT INTO device_tag (profile_id, device_id, pos, key, value) VALUES `+sqldb.Rows(1, rows, 5)+` ON CONFLICT DO NOTHING`, tags...); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+}
+
+// BenchmarkLookSilence is what one server does once a minute for 20,000 devices of a tag, all of which were heard.
+func BenchmarkLookSilence(b *testing.B) {
+	for _, e := range sqldbtest.Engines {
+		b.Run(string(e), func(b *testing.B) {
+			h := open(b, sqldbtest.Open(b, e, sources...))
+			h.manyDevices(20_000, func(int) int64 { return clock.Millis(noon) })
+			h.expect(RuleInput{Tag: &device.Tag{Key: "site", Value: "a"}, Interval: 600})
+			for b.Loop() {
+				h.silence.fullAt = 0
+				must(b, h.LookSilence(b.Context()))
+			}
+		})
+	}
+}
+
+// BenchmarkSweep is the look at 20,000 profiles after a start, none of which is near a limit.
+func BenchmarkSweep(b *testing.B) {
+	for _, e := range sqldbtest.Engines {
+		b.Run(string(e), func(b *testing.B) {
+			h := open(b, sqldbtest.Open(b, e, sources...))
+			list := func(services []plan.Service, format string) (out string) {
+				for _, svc := range services {
+					out += fmt.Sprintf(format, svc)
+				}
+				return out
+			}
+			all := list(plan.Metered[:], ", %s_used") + list(plan.Metered[:], ", %s_allowed")
+			for i := range 20 {
+				var args []any
+				for j := range 1000 {
+					args = append(args, fmt.Sprintf("%024x", i*1000+j))
+				}
+				_, err := h.db.Exec(b.Context(), `INSERT INTO counter (profile_id, cycle_start, cycle_end, quarter, version`+all+`)
+					SELECT v.column1, c.cycle_start, c.cycle_end, c.quarter, c.version`+strings.ReplaceAll(all, ", ", ", c.")+`
+					FROM counter c, (VALUES `+sqldb.RowsOf(1, 1000, "TEXT")+`) AS v WHERE c.profile_id = '`+string(h.p)+`'`, args...)
+				must(b, err)
+			}
+			for b.Loop() {
+				must(b, h.sweep(b.Context()))
+			}
+		})
 	}
 }

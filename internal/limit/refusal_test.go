@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,7 @@ func TestRefusals(t *testing.T) {
 			s.Observe(outcome(clk, "p", "e", 402, two))
 			s.Observe(outcome(clk, "q", "d", 402, `{"variable":"a"}`))
 			same(t, refusalsOf(t, s, "p"), "d input 12:00: 2, lost 2, retried 0", "e input 12:00: 1, lost 2, retried 0")
+			slices.Sort(told)
 			same(t, told, "p d 2", "p e 1", "q d 1")
 			told = nil
 			if err := s.TellRefusals(t.Context()); err != nil || told != nil {
@@ -79,7 +81,8 @@ func TestRefusals(t *testing.T) {
 			s.Observe(outcome(clk, "p", "d", 200, two)) // another time, which is new data
 			s.Observe(outcome(clk, "q", "d", 200, two))
 			same(t, refusalsOf(t, s, "p"), "d input 12:01: 1, lost 3, retried 0", "d input 12:00: 2, lost 0, retried 2", "e input 12:00: 1, lost 2, retried 0")
-			same(t, told, "p d 2", "p d 1")
+			slices.Sort(told)
+			same(t, told, "p d 1", "p d 2")
 		})
 		t.Run("a body cut off is counted as far as it was seen", func(t *testing.T) {
 			o := outcome(clk, "r", "d", 402, `[{"a":1},{"b`)

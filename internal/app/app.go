@@ -23,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"paddock/internal/account"
+	"paddock/internal/alert"
 	"paddock/internal/audit"
 	"paddock/internal/auth"
 	"paddock/internal/dashboard"
@@ -56,7 +57,7 @@ func Sources() []sqldb.Source {
 	return []sqldb.Source{
 		{Room: "app", FS: migrations},
 		mail.Migrations(), job.Migrations(),
-		audit.Migrations(), account.Migrations(), profile.Migrations(), token.Migrations(), usage.Migrations(), device.Migrations(), data.Migrations(), limit.Migrations(), dashboard.Migrations(),
+		audit.Migrations(), account.Migrations(), profile.Migrations(), token.Migrations(), usage.Migrations(), device.Migrations(), data.Migrations(), limit.Migrations(), alert.Migrations(), dashboard.Migrations(),
 	}
 }
 
@@ -87,6 +88,7 @@ type App struct {
 	devices  *device.Service
 	data     *data.Service
 	limits   *limit.Service
+	alerts   *alert.Service
 	live     *live.Hub
 	boards   *dashboard.Service
 
@@ -237,12 +239,15 @@ func (a *App) rooms(ctx context.Context) error {
 	a.data = data.New(a.db, a.profiles, a.usage, a.devices, log, a.clock)
 	a.boards = dashboard.New(a.db, a.usage, a.devices, log, a.clock)
 	a.limits = limit.New(a.db, a.plans, a.profiles, a.usage, a.devices, a.clock)
+	a.alerts = alert.New(a.db, a.profiles, a.usage, a.devices, log, a.clock)
 	a.live = live.New(a.data, a.devices, a.usage, a.clock)
+	a.live.Hear(a.limits, a.alerts)
 
 	a.accounts.OnDelete(a.profiles.DeleteAll)
 	a.accounts.OnPlan(a.usage.Refit)
 	a.accounts.OnPlan(a.limits.PlanChanged)
 	a.profiles.OnPurge(a.limits.PurgeProfile)
+	a.profiles.OnPurge(a.alerts.PurgeProfile)
 	a.profiles.OnPurge(a.boards.PurgeProfile)
 	a.profiles.OnPurge(a.data.PurgeProfile)
 	a.profiles.OnPurge(a.devices.PurgeProfile)
@@ -252,6 +257,7 @@ func (a *App) rooms(ctx context.Context) error {
 	a.devices.Jobs(a.jobs)
 	a.data.Jobs(a.jobs)
 	a.limits.Jobs(a.jobs)
+	a.alerts.Jobs(a.jobs)
 	a.live.Jobs(a.jobs)
 	a.boards.Jobs(a.jobs)
 	a.jobs.Every("profile purge", time.Minute, func(ctx context.Context) error { return a.profiles.Purge(ctx, 30*time.Second) })
@@ -277,7 +283,7 @@ func (a *App) serveRoutes() error {
 			func() float64 { return float64(a.db.Waiting()) }))
 	var routes []web.Route
 	for _, room := range []interface{ Routes() []web.Route }{
-		a.accounts, a.profiles, a.tokens, a.usage, a.devices, a.data, a.boards, a.limits, a.live, a.plans,
+		a.accounts, a.profiles, a.tokens, a.usage, a.devices, a.data, a.boards, a.limits, a.alerts, a.live, a.plans,
 	} {
 		routes = append(routes, room.Routes()...)
 	}
@@ -291,6 +297,7 @@ func (a *App) serveRoutes() error {
 		Metrics: a.metrics, Dev: a.settings.Dev, Version: Version,
 	}, append(routes, later...))
 	a.server.Observe(a.devices.Observe)
+	a.server.Observe(a.limits.Observe)
 	a.server.Mount(console.Base, console.Handler())
 	return nil
 }

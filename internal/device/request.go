@@ -81,6 +81,18 @@ func (s *Service) Observe(o web.Outcome) {
 	}
 }
 
+// Sender finds whose request was refused before anybody knew: false when its token is not known, or not a
+// device's.
+func (s *Service) Sender(o web.Outcome) (p id.Profile, d id.Device, ok bool) {
+	if o.Credential.Token == "" {
+		return "", "", false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), traceTimeout)
+	defer cancel()
+	t, ok := s.tokens.Trace(ctx, o.Credential.Token)
+	return t.Profile, t.Device, ok && t.Device != ""
+}
+
 // text is b as a database and a browser can hold it.
 func text(b []byte) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(string(b), "\ufffd"), "\x00", "\ufffd")

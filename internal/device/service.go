@@ -29,6 +29,9 @@ const (
 // Hook is what a later room does inside the transaction that deletes or converts a device; an error undoes it.
 type Hook func(ctx context.Context, p id.Profile, d id.Device) error
 
+// EditHook is what a later room does inside the transaction that edits a device; an error undoes it.
+type EditHook func(ctx context.Context, before, after Device) error
+
 // Service knows the devices. It is safe for concurrent use.
 type Service struct {
 	db       *sqldb.DB
@@ -45,6 +48,7 @@ type Service struct {
 
 	onDelete  []Hook
 	onConvert []Hook
+	onEdit    []EditHook
 }
 
 // New makes the room and registers with tokens what a device token must pass and is told about itself.
@@ -63,6 +67,9 @@ func (s *Service) OnDelete(h Hook) { s.onDelete = append(s.onDelete, h) }
 
 // OnConvert registers a hook that refuses to convert a device which is not empty; before the server starts.
 func (s *Service) OnConvert(h Hook) { s.onConvert = append(s.onConvert, h) }
+
+// OnEdit registers a hook of a later room; before the server starts.
+func (s *Service) OnEdit(h EditHook) { s.onEdit = append(s.onEdit, h) }
 
 // Jobs names the periodic work of this room: writing last inputs and refusals, forgetting old refusals. Call
 // Flush once more when the server stops.
@@ -185,12 +192,17 @@ func (s *Service) Update(ctx context.Context, who auth.Caller, p id.Profile, d i
 		if err != nil {
 			return err
 		}
-		before := record(dev)
+		old, before := dev, record(dev)
 		if err := u.apply(&dev); err != nil {
 			return err
 		}
 		if err := s.update(ctx, dev); err != nil {
 			return fmt.Errorf("update a device: %w", err)
+		}
+		for _, h := range s.onEdit {
+			if err := h(ctx, old, dev); err != nil {
+				return err
+			}
 		}
 		if u.Tags != nil {
 			if err := s.replaceTags(ctx, dev); err != nil {

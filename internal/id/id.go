@@ -18,6 +18,8 @@ type (
 	Session   string // a signed-in browser
 	Dashboard string // a page of widgets
 	Widget    string // one picture of a dashboard
+	Alert     string // something that people of a profile should know
+	Rule      string // how often a device, or those of a tag, should be heard
 )
 
 // New makes a fresh id. The last 64 bits are random.

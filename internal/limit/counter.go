@@ -2,6 +2,7 @@ package limit
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -183,8 +184,13 @@ func (s *Service) Forget(ctx context.Context) error {
 	}
 }
 
-// Stop gives back what this node has leased and not spent. Admit may be called again afterwards.
+// Stop gives back what this node has leased and not spent, and writes the refusals that wait. Admit may be called
+// again afterwards.
 func (s *Service) Stop(ctx context.Context) error {
+	return errors.Join(s.stopLeases(ctx), s.TellRefusals(ctx))
+}
+
+func (s *Service) stopLeases(ctx context.Context) error {
 	s.mu.RLock()
 	keys := make([]key, 0, len(s.counters))
 	for k := range s.counters {

@@ -17,7 +17,7 @@ var noon = time.Date(2026, 11, 22, 12, 0, 20, 0, time.UTC)
 
 // node is a service with counters and nothing else.
 func node(db *sqldb.DB, clk clock.Clock) *Service {
-	s := &Service{db: db, clock: clk, counters: map[key]*counter{}, waiting: map[id.Profile]int{}, pause: someWhile}
+	s := &Service{db: db, clock: clk, counters: map[key]*counter{}, waiting: map[id.Profile]int{}, pause: someWhile, refusals: newRefusals()}
 	s.batch = sqldb.NewBatch(db, "rates", s.grant)
 	return s
 }

@@ -1,4 +1,4 @@
-// Package limit holds every profile to its rates and shows all limits that bound it.
+// Package limit holds every profile to its rates, shows all limits that bound it and what they refused.
 //
 // # Rates
 //
@@ -32,4 +32,12 @@
 //
 // A clock that steps back by less than a minute stays in the minute it was in; one that jumps starts that
 // minute afresh.
+//
+// # Refusals
+//
+// Observe hears of every answer. What a limit refused, of any room, is added to a group in memory (profile, minute, device,
+// reason, route), and its body is remembered by a hash: when the same body is accepted later, its points were not lost. An accepted
+// request looks at an atomic number, while nobody has refusals at nothing more. Every few seconds the groups are written
+// as sums, many in one statement, in the turn of a tenant of its own; then OnRefusals is told. Groups, bodies and rows
+// are bounded for each profile and in all.
 package limit

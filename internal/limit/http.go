@@ -16,6 +16,7 @@ import (
 func (s *Service) Routes() []web.Route {
 	return []web.Route{
 		web.Handle("GET /limits", "Every limit that bounds the profile, with what is used of it: rates, services, caps.", auth.InProfile, s.list),
+		web.Handle("GET /limits/refusals", "What limits refused, by clock minute, device, reason and route, the latest minute first; kept for 31 days.", auth.InProfile, s.refusalsRoute),
 	}
 }
 

@@ -2,6 +2,7 @@ package limit
 
 import (
 	"context"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,6 +39,9 @@ type Service struct {
 	waiting map[id.Profile]int    // refusals that are held back
 	waits   sync.Mutex            // of waiting
 	pause   func() time.Duration  // how long a repeated refusal is held back
+
+	refusals   *refusals
+	onRefusals []func(p id.Profile, groups []Refusal)
 }
 
 // planRate is a row of the catalogue.
@@ -57,6 +61,7 @@ func New(db *sqldb.DB, plans *plan.Catalogue, profiles *profile.Service, use *us
 	s := &Service{
 		db: db, profiles: profiles, usage: use, devices: devices, clock: clk,
 		counters: map[key]*counter{}, rates: map[string][]planRate{}, waiting: map[id.Profile]int{}, pause: someWhile,
+		refusals: newRefusals(),
 	}
 	s.batch = sqldb.NewBatch(db, "rates", s.grant)
 	for _, p := range plans.Plans() {
@@ -93,7 +98,11 @@ func (s *Service) PlanChanged(ctx context.Context, _ auth.Caller, a id.Account) 
 // PurgeProfile deletes a slice of what a deleted profile left; done says that nothing is left. It is a
 // profile.PurgeHook.
 func (s *Service) PurgeProfile(ctx context.Context, p profile.Profile) (done bool, err error) {
-	n, err := s.deleteOf(sqldb.As(ctx, p.ID), p.ID)
+	ctx = sqldb.As(ctx, p.ID)
+	if n, err := s.deleteRefusalsOf(ctx, p.ID, math.MaxInt64); n > 0 || err != nil {
+		return false, err
+	}
+	n, err := s.deleteOf(ctx, p.ID)
 	return n == 0, err
 }
 
@@ -101,6 +110,9 @@ func (s *Service) PurgeProfile(ctx context.Context, p profile.Profile) (done boo
 func (s *Service) Jobs(r *job.Runner) {
 	r.EachNode("rate counters", time.Minute, s.Tidy)
 	r.Every("rate rows", 10*time.Minute, s.Forget)
+	r.EachNode("refusals", tellEvery, s.TellRefusals)
+	r.EachNode("refusals of busy profiles", time.Hour, s.trimRefusals)
+	r.Every("old refusals", time.Hour, s.ForgetRefusals)
 }
 
 func (s *Service) now() int64 { return clock.Millis(s.clock.Now()) }

@@ -13,6 +13,6 @@
 // of time to be read again; clients that know only messages do not notice it. A feed stays for two minutes after
 // its last listener has left and is in memory only: after a restart everything since the last id counts as lost.
 //
-// It is a room of its own, left of data, because channels of other rooms will come through the same feeds:
-// "notification" and "limits" may be listened to already, and nothing is published there yet.
+// It is a room of its own, left of data, because channels of other rooms come through the same feeds: "limits" tells
+// of refusals and alerts, "notification" of alerts (told.go).
 package live

@@ -43,6 +43,7 @@ type Service struct {
 	onCreate []CreateHook
 	onDelete []DeleteHook
 	onPurge  []PurgeHook
+	onResume []func(ctx context.Context, p id.Profile) error
 }
 
 // CacheKind names changes of profiles, for caches of later rooms; the key is the id.
@@ -72,6 +73,12 @@ func (s *Service) OnDelete(h DeleteHook) { s.onDelete = append(s.onDelete, h) }
 
 // OnPurge registers a hook of a later room; before the server starts. Hooks run in the order of registration.
 func (s *Service) OnPurge(h PurgeHook) { s.onPurge = append(s.onPurge, h) }
+
+// OnResume registers a hook of a later room, called inside the transaction that ends a pause; before the server
+// starts.
+func (s *Service) OnResume(h func(ctx context.Context, p id.Profile) error) {
+	s.onResume = append(s.onResume, h)
+}
 
 // Get returns a living profile, mostly from memory. It returns not_found for one that is unknown or deleted.
 func (s *Service) Get(ctx context.Context, p id.Profile) (Profile, error) {
@@ -277,6 +284,13 @@ func (s *Service) change(ctx context.Context, who auth.Caller, pid id.Profile, m
 		p.UpdatedAt = s.clock.Now()
 		if ok, err := s.set(ctx, p); err != nil || !ok {
 			return orNotFound(err)
+		}
+		if old.Paused && !p.Paused {
+			for _, h := range s.onResume {
+				if err := h(ctx, pid); err != nil {
+					return err
+				}
+			}
 		}
 		s.dropPictures(ctx, old, p)
 		if err := s.db.Changed(ctx, CacheKind, string(pid)); err != nil {

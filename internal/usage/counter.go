@@ -87,6 +87,7 @@ type ingested struct {
 	profile id.Profile
 	quarter int64
 	records int64
+	near    bool // input or data_records are at 80 % of what is allowed, or above
 }
 
 func (s *Service) takeIngest(ctx context.Context, takes []IngestTake, by []DeviceInput, at map[id.Profile]int, ok []bool) error {
@@ -108,15 +109,23 @@ func (s *Service) takeIngest(ctx context.Context, takes []IngestTake, by []Devic
 		WHERE counter.profile_id = v.column1 AND counter.cycle_end > $` + fmt.Sprint(3+3*n) + `
 			AND counter.input_used + v.column2 <= counter.input_allowed
 			AND counter.data_records_used + v.column3 <= counter.data_records_allowed
-		RETURNING profile_id, quarter, data_records_used`
+		RETURNING profile_id, quarter, data_records_used,
+			input_used >= input_allowed - input_allowed / 5 OR data_records_used >= data_records_allowed - data_records_allowed / 5`
 	done, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (i ingested, err error) {
-		return i, r.Scan(&i.profile, &i.quarter, &i.records)
+		return i, r.Scan(&i.profile, &i.quarter, &i.records, &i.near)
 	}, stmt, args...)
 	if err != nil || len(done) == 0 {
 		return err
 	}
+	var near []id.Profile
 	for _, d := range done {
 		ok[at[d.profile]] = true
+		if d.near {
+			near = append(near, d.profile)
+		}
+	}
+	if len(near) > 0 {
+		s.moved(ctx, near...)
 	}
 	args = make([]any, 0, 4*len(takes))
 	byProfile := make(map[id.Profile]ingested, len(done))
@@ -266,6 +275,7 @@ func (s *Service) take(ctx context.Context, p id.Profile, svc plan.Service, n in
 		if !plan.Flow(svc) {
 			v = r.used
 		}
+		s.moved(ctx, p)
 		_, err = s.db.Exec(ctx, statements[plan.Index(svc)].ledger, string(p), r.quarter, v)
 		return true, wrap("write the ledger", err)
 	})
@@ -281,6 +291,7 @@ func (s *Service) release(ctx context.Context, p id.Profile, svc plan.Service, n
 		if err != nil || !done {
 			return false, wrap("release "+string(svc), err)
 		}
+		s.moved(ctx, p)
 		_, err = s.db.Exec(ctx, statements[plan.Index(svc)].ledgerLevels, string(p), r.quarter, r.used, r.over)
 		return true, wrap("write the ledger", err)
 	})

@@ -236,6 +236,7 @@ func (s *Service) renew(ctx context.Context, k leaseKey, l *lease, d id.Device, 
 	if err != nil {
 		return false, err
 	}
+	s.level.add(k.profile)
 	l.left, l.spent, l.devices, l.renewedAt = g.units, map[int64]int64{}, nil, s.now()
 	if charged {
 		l.recent, l.usedAt = l.decayed(l.renewedAt)+float64(n), l.renewedAt
@@ -451,6 +452,9 @@ func (s *Service) flushSome(ctx context.Context, keys []leaseKey, all bool) erro
 		return err
 	}
 	for i, l := range held {
+		if len(work[i].spent) > 0 {
+			s.level.add(heldKeys[i].profile)
+		}
 		l.spent, l.devices, l.renewedAt = map[int64]int64{}, nil, now
 		l.left -= work[i].back
 		if lost[heldKeys[i]] {

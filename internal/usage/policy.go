@@ -173,6 +173,7 @@ func (s *Service) beyond(ctx context.Context, wants []want) (map[id.Profile]int6
 		}
 		if done {
 			taken[x.profile] = quarter
+			s.moved(ctx, x.profile)
 		}
 	}
 	return taken, nil

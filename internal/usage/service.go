@@ -35,6 +35,7 @@ type Service struct {
 	mu     sync.Mutex
 	leases map[leaseKey]*lease
 
+	level  changed // profiles whose counters changed since somebody looked
 	counts map[plan.Resource]CountFunc
 }
 
@@ -49,6 +50,8 @@ func New(db *sqldb.DB, profiles *profile.Service, accounts *account.Service, log
 		db: db, profiles: profiles, accounts: accounts, audit: log, clock: clk, node: rand.Text(),
 		leases: map[leaseKey]*lease{}, counts: map[plan.Resource]CountFunc{},
 	}
+	s.level.m = map[id.Profile]struct{}{}
+	db.OnChange(cacheKind, func(key string) { s.level.add(id.Profile(key)) })
 	s.terms = sqldb.NewCache(db, cacheKind, 20_000, s.loadTerms)
 	profiles.OnCreate(s.profileCreated)
 	profiles.OnDelete(s.profileDeleted)

@@ -68,20 +68,43 @@ type Pass struct {
 	cost int
 }
 
-// Enter takes cost units for a tenant, waiting as long as they are not there. It returns unavailable when too many
-// of the tenant wait already, and the context's error when it ends first.
-func (g *Gate) Enter(ctx context.Context, tenant string, cost int) (Pass, error) {
-	g.mu.Lock()
+// come notes that a tenant asks, takes what it asks for if that is there and nobody of it waits, and gives its line.
+func (g *Gate) come(tenant string, cost int) (l *line, in bool) {
 	if tenant != g.last {
 		g.last, g.change = tenant, time.Now()
 	}
-	l := g.lines[tenant]
+	l = g.lines[tenant]
 	if l == nil {
 		l = &line{tenant: tenant}
 		g.lines[tenant] = l
 	}
-	if len(l.wait) == 0 && g.fits(l, cost) {
-		g.take(l, cost)
+	if len(l.wait) > 0 || !g.fits(l, cost) {
+		return l, false
+	}
+	l.used += cost
+	l.passes++
+	g.used += cost
+	return l, true
+}
+
+// Try is Enter for those who do not wait: false means no.
+func (g *Gate) Try(tenant string, cost int) (Pass, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l, in := g.come(tenant, cost)
+	if !in {
+		g.forget(l)
+		return Pass{}, false
+	}
+	return Pass{g, l, cost}, true
+}
+
+// Enter takes cost units for a tenant, waiting as long as they are not there. It returns unavailable when too many
+// of the tenant wait already, and the context's error when it ends first.
+func (g *Gate) Enter(ctx context.Context, tenant string, cost int) (Pass, error) {
+	g.mu.Lock()
+	l, in := g.come(tenant, cost)
+	if in {
 		g.mu.Unlock()
 		return Pass{g, l, cost}, nil
 	}
@@ -113,6 +136,7 @@ func (g *Gate) Enter(ctx context.Context, tenant string, cost int) (Pass, error)
 			}
 		}
 		g.grant() // who stood behind may want less
+		g.forget(l)
 	}
 	return Pass{}, ctx.Err()
 }
@@ -128,17 +152,16 @@ func (p *Pass) Leave() {
 	p.g = nil
 }
 
-func (g *Gate) take(l *line, cost int) {
-	l.used += cost
-	l.passes++
-	g.used += cost
-}
-
 func (g *Gate) leave(l *line, cost int) {
 	l.used -= cost
 	l.passes--
 	g.used -= cost
 	g.grant()
+	g.forget(l)
+}
+
+// forget drops a line that nobody stands in.
+func (g *Gate) forget(l *line) {
 	if l.passes == 0 && len(l.wait) == 0 && g.lines[l.tenant] == l {
 		delete(g.lines, l.tenant)
 	}
@@ -170,7 +193,9 @@ func (g *Gate) grant() {
 			w := l.wait[0]
 			l.wait[0] = nil
 			l.wait = l.wait[1:]
-			g.take(l, w.cost)
+			l.used += w.cost
+			l.passes++
+			g.used += w.cost
 			w.granted = true
 			close(w.ready)
 			refused = 0

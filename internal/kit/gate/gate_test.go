@@ -148,6 +148,26 @@ func TestGate(t *testing.T) {
 	})
 }
 
+func TestTry(t *testing.T) {
+	g := New(Config{Total: 2, Each: 2})
+	p, in := g.Try("a", 2)
+	if !in {
+		t.Fatal("an empty gate is full")
+	}
+	if _, in := g.Try("b", 1); in {
+		t.Fatal("a full gate let somebody in")
+	}
+	p.Leave()
+	if q, in := g.Try("b", 1); !in {
+		t.Fatal("what was given back is not there")
+	} else {
+		q.Leave()
+	}
+	if len(g.lines) != 0 {
+		t.Fatalf("%d lines are left", len(g.lines))
+	}
+}
+
 func TestGateNeverHoldsMore(t *testing.T) {
 	g := New(Config{Total: 8, Each: 4, Wait: 10_000})
 	var all sync.WaitGroup

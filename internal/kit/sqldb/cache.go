@@ -150,6 +150,14 @@ func (w *watcher) clean() {
 	}
 }
 
+// OnChange calls f for every key of a kind that Changed named: here when it commits, elsewhere within a second, and
+// perhaps more than once. f must be quick. Call it before Migrate.
+func (db *DB) OnChange(kind string, f func(key string)) { db.watch.add(kind, dropFunc(f)) }
+
+type dropFunc func(key string)
+
+func (f dropFunc) drop(key string) { f(key) }
+
 // Cache keeps what load read, until Changed says that it is stale. Safe for concurrent use.
 type Cache[V any] struct {
 	db   *DB

@@ -201,8 +201,9 @@ func (x *exchange) discard() {
 }
 
 // peekBody takes the first bytes of the body of a request that was refused before it was read, for
-// whoever observes refusals.
-func (x *exchange) peekBody() {
+// whoever observes refusals; all of it, when its length is known and fits, where the same body may pass another
+// time.
+func (x *exchange) peekBody(refusal error) {
 	if !x.hasBody() || x.body != nil || len(x.s.observers) == 0 || x.r.Header.Get("Expect") != "" {
 		return
 	}
@@ -213,9 +214,22 @@ func (x *exchange) peekBody() {
 	if x.buf == nil {
 		x.buf = bodyPool.Get().(*[]byte)
 	}
-	b := (*x.buf)[:min(cap(*x.buf), OutcomeBody)]
-	n, _ := io.ReadFull(x.r.Body, b)
-	x.body = b[:n]
+	n := OutcomeBody
+	again := fault.Is(refusal, fault.TooMany) || fault.Is(refusal, fault.Forbidden)
+	if size := x.r.ContentLength; again && size > OutcomeBody && size <= min(x.route.MaxBody, pooledBody) {
+		var in bool
+		if x.memory, in = x.s.bodies.Try(x.tenant(), int(size)); in {
+			n = int(size)
+		}
+	}
+	if cap(*x.buf) < n {
+		*x.buf = make([]byte, 0, n)
+	}
+	b := (*x.buf)[:n]
+	got, err := io.ReadFull(x.r.Body, b)
+	x.body = b[:got]
+	size := x.r.ContentLength
+	x.partial = int64(got) != size && (size >= 0 || err != io.EOF && err != io.ErrUnexpectedEOF)
 	_ = rc.SetReadDeadline(time.Time{})
 }
 

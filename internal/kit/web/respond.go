@@ -181,6 +181,7 @@ func (x *exchange) fail(err error) {
 	}
 	if l, ok := f.Detail.(fault.Limit); ok {
 		l.RequestID = x.id
+		x.limit = &l
 		f = f.With(l)
 	}
 	if f.Detail != nil {

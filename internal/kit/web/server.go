@@ -122,8 +122,11 @@ type Outcome struct {
 	Message    string // of a refusal or a warning; "" for a plain success
 	Caller     auth.Caller
 	Credential Credential
-	Body       []byte // its first 2 kB; valid during the call only
-	BodySize   int    // of the whole body as read
+	Body       []byte       // its first 2 kB; valid during the call only
+	BodySize   int          // of the whole body as read
+	Read       []byte       // the body as far as it was read; valid during the call only
+	Partial    bool         // there was more of it: the request was refused first
+	Limit      *fault.Limit // of a refusal at a limit, else nil
 	Addr       string
 	RequestID  string
 	Time       time.Time // when the request came
@@ -230,10 +233,11 @@ type exchange struct {
 	cred    Credential
 	who     auth.Caller
 
-	buf    *[]byte
-	body   []byte
-	memory gate.Pass
-	text   bool
+	buf     *[]byte
+	body    []byte
+	partial bool
+	memory  gate.Pass
+	text    bool
 
 	query   Query
 	queried bool
@@ -245,6 +249,7 @@ type exchange struct {
 	wrote   bool
 	abort   bool
 	message string
+	limit   *fault.Limit
 	cause   error
 	stack   []byte
 }
@@ -319,7 +324,7 @@ func (x *exchange) handle() (any, error) {
 		err = x.s.cfg.Admit(ctx, Attempt{Route: route, Caller: x.who, Header: x.w.Header(), x: x})
 	}
 	if err != nil {
-		x.peekBody()
+		x.peekBody(err)
 		return nil, err
 	}
 	if err := x.takeBody(); err != nil {
@@ -699,6 +704,7 @@ func (x *exchange) observe(took time.Duration) {
 	o := Outcome{
 		Route: x.route, Method: x.r.Method, Pattern: x.route.Pattern, Status: x.status, Message: x.message,
 		Caller: x.who, Credential: x.cred, Body: x.body[:min(len(x.body), OutcomeBody)], BodySize: len(x.body),
+		Read: x.body, Partial: x.partial, Limit: x.limit,
 		Addr: x.addr, RequestID: x.id, Time: x.s.cfg.Clock.Now(), Duration: took,
 	}
 	if keys := x.rctx.URLParams.Keys; len(keys) > 0 {

@@ -135,7 +135,7 @@ func (s *store) detach(ctx context.Context, p id.Profile, d id.Device, starts []
 }
 
 // purgeSlice is how many points one purge deletes: small, so that whoever writes next hardly waits.
-const purgeSlice = 256
+const purgeSlice = 64
 
 // purge deletes some points of detached series, across profiles, in a transaction of its own. It returns how
 // many, and whether more is left to do.

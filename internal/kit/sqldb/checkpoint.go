@@ -13,7 +13,7 @@ import (
 // when nearly all of a long log is copied does a short RESTART, which gives up after restartWait, let the
 // log begin anew.
 const (
-	checkpointEvery = 200 * time.Millisecond
+	checkpointEvery = time.Second
 	longLog         = 16 << 20 // bytes after which copying begins to matter
 	restartWait     = 40       // milliseconds
 	nearlyAll       = 512      // pages that may remain for a RESTART

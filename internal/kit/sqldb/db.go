@@ -207,7 +207,7 @@ func Cost(ctx context.Context, n int) context.Context {
 }
 
 // DefaultCost is the share of a round that a transaction takes when it says nothing.
-const DefaultCost = 100
+const DefaultCost = 150
 
 func costOf(ctx context.Context) int {
 	if n, ok := ctx.Value(costKey{}).(int); ok {

@@ -2,9 +2,11 @@ package sqldb
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -155,8 +157,14 @@ func (db *DB) script(ctx context.Context, text string) error {
 	return err
 }
 
-// CopyTo writes a consistent copy of an SQLite database to a new file, while others read and write.
+// CopyTo writes a consistent copy of an SQLite database to a new file, while others read and write. It takes a
+// connection of its own: those for reading may not even write elsewhere.
 func (db *DB) CopyTo(ctx context.Context, file string) error {
-	_, err := db.read.ExecContext(ctx, "VACUUM INTO $1", file)
+	own, err := sql.Open("sqlite", "file:"+(&url.URL{Path: db.path}).EscapedPath()+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		return err
+	}
+	defer own.Close()
+	_, err = own.ExecContext(ctx, "VACUUM INTO ?", file)
 	return err
 }

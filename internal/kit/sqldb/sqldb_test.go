@@ -455,3 +455,27 @@ func TestText(t *testing.T) {
 		t.Errorf("Where: %s %v", got, w.Args())
 	}
 }
+
+func TestCopyTo(t *testing.T) {
+	db := sqldbtest.Open(t, sqldb.SQLite, schema)
+	ctx := context.Background()
+	if _, err := db.Exec(ctx, "CREATE TABLE kept (n BIGINT NOT NULL)"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(ctx, "INSERT INTO kept (n) VALUES (42)"); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "copy.db")
+	if err := db.CopyTo(ctx, file); err != nil {
+		t.Fatal(err)
+	}
+	copied, err := sqldb.Open(ctx, "sqlite:"+file, sqldb.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer copied.Close()
+	var n int
+	if err := copied.QueryRow(ctx, "SELECT n FROM kept").Scan(&n); err != nil || n != 42 {
+		t.Errorf("the copy says %d, %v", n, err)
+	}
+}

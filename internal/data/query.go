@@ -340,3 +340,9 @@ func addMonths(t time.Time, n int) time.Time {
 	h, mi, s := t.Clock()
 	return time.Date(first.Year(), first.Month(), min(d, daysIn(first.Year(), int(first.Month()))), h, mi, s, t.Nanosecond(), t.Location())
 }
+
+// lastOfOne says that the query asks for the last point of one variable, whenever that was.
+func (o *query) lastOfOne() bool {
+	last := o.mode == modeLastItem || o.mode == modeLastValue || o.mode == modeLastLocation
+	return last && len(o.variables) == 1 && len(o.ids) == 0 && !o.bounded
+}

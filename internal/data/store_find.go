@@ -345,6 +345,16 @@ func (s *store) pages(ctx context.Context, q sel, spans []span, desc bool, limit
 	return out, nil
 }
 
+// newest reads the newest point of a variable in the last chunk, of those that start from lo, that has it. false
+// says that there is none, or that others are making it.
+func (s *store) newest(ctx context.Context, p id.Profile, d id.Device, profileNo int64, variable string, lo int64) (Point, bool, error) {
+	point, ok, err := sqldb.One(ctx, s.db, pointOf, `SELECT `+fullColumns+` FROM point WHERE profile_no = $1 AND series =
+			(SELECT no FROM series WHERE profile_id = $2 AND device_id = $3 AND chunk >= $4 AND variable = $5 ORDER BY chunk DESC LIMIT 1)
+		ORDER BY time DESC, no DESC LIMIT 1`, profileNo, p, d, lo, variable)
+	point.Variable = variable
+	return point, ok, err
+}
+
 // ends finds the key of the n-th point of a span in the given order; false when it has fewer, and then left
 // says how many.
 func (s *store) ends(ctx context.Context, profileNo int64, sp span, desc bool, n int) (end key, found bool, left int64, err error) {

@@ -12,6 +12,7 @@ import (
 
 	"paddock/internal/device"
 	"paddock/internal/id"
+	"paddock/internal/kit/crash"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/usage"
@@ -93,6 +94,7 @@ func (s *Service) Store(ctx context.Context, p id.Profile, d id.Device, body []b
 	if err := s.ingest.Submit(ctx, string(p), len(points), it); err != nil {
 		return 0, err
 	}
+	crash.At("points before acknowledgement")
 	return int(it.stored), nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"paddock/internal/id"
+	"paddock/internal/kit/crash"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/plan"
 	"paddock/internal/profile"
@@ -236,6 +237,7 @@ func (s *Service) renew(ctx context.Context, k leaseKey, l *lease, d id.Device, 
 	if err != nil {
 		return false, err
 	}
+	crash.At("lease taken, not spent")
 	s.level.add(k.profile)
 	l.left, l.spent, l.devices, l.renewedAt = g.units, map[int64]int64{}, nil, s.now()
 	if charged {
@@ -440,6 +442,7 @@ func (s *Service) flushSome(ctx context.Context, keys []leaseKey, all bool) erro
 		return nil
 	}
 	var lost map[leaseKey]bool
+	crash.At("leases before they are settled")
 	err := s.db.Tx(ctx, func(ctx context.Context) (err error) {
 		if lost, err = s.settle(ctx, work); err != nil || len(live) == 0 {
 			return err
@@ -451,6 +454,7 @@ func (s *Service) flushSome(ctx context.Context, keys []leaseKey, all bool) erro
 	if err != nil {
 		return err
 	}
+	crash.At("leases settled, not forgotten")
 	for i, l := range held {
 		if len(work[i].spent) > 0 {
 			s.level.add(heldKeys[i].profile)
@@ -503,6 +507,7 @@ func (s *Service) Reap(ctx context.Context) error {
 			if err != nil || !found {
 				return err
 			}
+			crash.At("dead lease ended, not booked")
 			q := max(r.start, min(quarterOf(r.renewed), r.end-quarter))
 			return s.bookSpent(ctx, r.service, []any{string(r.profile), q, taken})
 		})

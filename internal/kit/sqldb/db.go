@@ -19,6 +19,7 @@ import (
 	"modernc.org/sqlite"
 
 	"paddock/internal/kit/clock"
+	"paddock/internal/kit/crash"
 	"paddock/internal/kit/fault"
 )
 
@@ -249,9 +250,11 @@ func (db *DB) postgresTx(ctx context.Context, fn func(ctx context.Context) error
 	if err := fn(context.WithValue(ctx, txKey{}, t)); err != nil {
 		return err
 	}
+	crash.At("transaction before commit")
 	if err := p.Commit(); err != nil {
 		return unavailable(ctx, err)
 	}
+	crash.At("transaction after commit")
 	for _, f := range t.after {
 		f()
 	}

@@ -232,16 +232,12 @@ func (r *tester) report() {
 	}
 	file := filepath.Join(dir, fmt.Sprintf("history-%s-%d.json", r.engine, r.seed))
 	text, _ := json.Marshal(r.worst)
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		r.t.Error(err)
+	story := fmt.Sprintf("%s\n%s\n\n%s\n%s\n%s", r.failure.rule, r.failure.text, r.worst, r.failure.trace, r.log)
+	for name, text := range map[string]string{file: string(text), strings.TrimSuffix(file, "json") + "txt": story} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			r.t.Error(err)
+		}
 	}
-	r.t.Errorf("%s\n%s\nthe smallest history found that fails:\n%s\nagain:      HISTORY=%s make soak ENGINE=%s\nfrom seed:  HISTORY_SEED=%d make soak ENGINE=%s\ndata:       %s\nthe servers said:\n%s",
-		r.failure.rule, r.failure.text, r.worst, file, r.engine, r.seed, r.engine, r.home, tail(r.log, 6000))
-}
-
-func tail(s string, n int) string {
-	if len(s) > n {
-		return "…" + s[len(s)-n:]
-	}
-	return s
+	r.t.Errorf("%s\n%s\nthe smallest history found that fails:\n%s\nagain:      HISTORY=%s make soak ENGINE=%s\nfrom seed:  HISTORY_SEED=%d make soak ENGINE=%s\ndata:       %s\nin full:    %s",
+		r.failure.rule, r.failure.text, r.worst, file, r.engine, r.seed, r.engine, r.home, strings.TrimSuffix(file, "json")+"txt")
 }

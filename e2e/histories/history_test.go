@@ -165,13 +165,27 @@ var places = []struct {
 	{"uses of tokens taken, not written", 1},
 }
 
+// below draws a number from 0 to n-1, all alike. (rapid's own ranges prefer small numbers and bounds, by far.)
+func below(t *rapid.T, name string, n int) int {
+	return rapid.Custom(func(t *rapid.T) int {
+		v := 0
+		for m := 1; m < 8*n; m *= 2 {
+			v *= 2
+			if rapid.Bool().Draw(t, "bit") {
+				v++
+			}
+		}
+		return v % n
+	}).Draw(t, name)
+}
+
 // weighted draws an index by weights.
 func weighted(t *rapid.T, name string, weights ...int) int {
 	sum := 0
 	for _, w := range weights {
 		sum += w
 	}
-	n := rapid.IntRange(0, sum-1).Draw(t, name)
+	n := below(t, name, sum)
 	for i, w := range weights {
 		if n -= w; n < 0 {
 			return i
@@ -180,35 +194,33 @@ func weighted(t *rapid.T, name string, weights ...int) int {
 	panic("weights")
 }
 
-var small = rapid.IntRange(0, 7)
-
 func drawStep(t *rapid.T) Step {
 	kinds := []Kind{Send, Send, Read, Count, Delete, Make, Remove, Empty, Fill}
-	s := Step{Do: kinds[weighted(t, "step", 30, 20, 14, 4, 6, 4, 3, 2, 2)], A: small.Draw(t, "A")}
+	s := Step{Do: kinds[weighted(t, "step", 30, 20, 14, 4, 6, 4, 3, 2, 2)], A: below(t, "A", 8)}
 	switch s.Do {
 	case Send:
-		s.B = 1 + rapid.OneOf(rapid.IntRange(0, 3), rapid.IntRange(0, 40), rapid.IntRange(0, 400)).Draw(t, "points")
-		s.C = rapid.IntRange(0, 63).Draw(t, "how")
+		s.B = 1 + below(t, "points", []int{4, 40, 400}[weighted(t, "size", 6, 3, 1)])
+		s.C = below(t, "how", 64)
 	case Fill:
-		s.B = 1 + rapid.IntRange(0, 60).Draw(t, "largest")
-		s.C = rapid.IntRange(0, 1000).Draw(t, "how")
+		s.B = 1 + below(t, "largest", 61)
+		s.C = below(t, "how", 1001)
 	case Read, Delete:
-		s.B = 1 + rapid.OneOf(rapid.IntRange(0, 5), rapid.IntRange(0, 100)).Draw(t, "rows")
+		s.B = 1 + below(t, "rows", []int{6, 100}[weighted(t, "size", 1, 1)])
 	case Make:
-		s.B = rapid.IntRange(0, 5).Draw(t, "type")
+		s.B = below(t, "type", 6)
 	}
 	return s
 }
 
 func drawOwnerStep(t *rapid.T) Step {
 	kinds := []Kind{Allocate, Found, End, Pause, Resume}
-	s := Step{Do: kinds[weighted(t, "owner", 10, 6, 3, 1, 2)], A: small.Draw(t, "A")}
+	s := Step{Do: kinds[weighted(t, "owner", 10, 6, 3, 1, 2)], A: below(t, "A", 8)}
 	switch s.Do {
 	case Allocate:
-		s.B = rapid.IntRange(0, 120).Draw(t, "tenths")
-		s.C = rapid.IntRange(0, 63).Draw(t, "what")
+		s.B = below(t, "tenths", 121)
+		s.C = below(t, "what", 64)
 	case Found:
-		s.B = rapid.IntRange(0, 3).Draw(t, "how")
+		s.B = below(t, "how", 4)
 	}
 	return s
 }
@@ -220,10 +232,10 @@ func drawPhase(t *rapid.T) Phase {
 	}
 	switch weighted(t, "crash", 12, 5, 3) {
 	case 1:
-		place := places[rapid.IntRange(0, len(places)-1).Draw(t, "place")]
-		p.Place, p.Pass = place.name, rapid.IntRange(1, place.passes).Draw(t, "pass")
+		place := places[below(t, "place", len(places))]
+		p.Place, p.Pass = place.name, 1+below(t, "pass", place.passes)
 	case 2:
-		p.Kill = rapid.IntRange(1, 12).Draw(t, "after")
+		p.Kill = 1 + below(t, "after", 12)
 	}
 	owner := weighted(t, "owner lane", 3, 2) == 1
 	if owner {
@@ -233,8 +245,8 @@ func drawPhase(t *rapid.T) Phase {
 	}
 	p.Lanes = append(p.Lanes, rapid.SliceOfN(rapid.SliceOfN(rapid.Custom(drawStep), 1, 6), 1, 5).Draw(t, "lanes")...)
 	if weighted(t, "tick", 9, 1) == 1 {
-		s := Step{Do: Tick, A: rapid.IntRange(1, len(jumps)-1).Draw(t, "jump")}
-		l := 1 + rapid.IntRange(0, len(p.Lanes)-2).Draw(t, "lane")
+		s := Step{Do: Tick, A: 1 + below(t, "jump", len(jumps)-1)}
+		l := 1 + below(t, "lane", len(p.Lanes)-1)
 		p.Lanes[l] = append(p.Lanes[l], s)
 	}
 	return p
@@ -242,11 +254,11 @@ func drawPhase(t *rapid.T) Phase {
 
 func drawHistory(t *rapid.T) History {
 	h := History{
-		Plan: rapid.IntRange(0, len(plans)-1).Draw(t, "plan"),
+		Plan: below(t, "plan", len(plans)),
 		Zone: weighted(t, "zone", 4, 1, 1),
 	}
 	h.Devices = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Step {
-		return Step{Do: Make, B: rapid.IntRange(0, 5).Draw(t, "type")}
+		return Step{Do: Make, B: below(t, "type", 6)}
 	}), 1, 3).Draw(t, "devices")
 	h.Phases = rapid.SliceOfN(rapid.Custom(drawPhase), 1, 6).Draw(t, "phases")
 	return h

@@ -2,6 +2,7 @@ package histories
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,7 +18,10 @@ import (
 
 // failure is how a history goes wrong. rule is short and the same for the same cause, so that rapid can tell
 // whether a smaller history fails alike; text has the figures.
-type failure struct{ rule, text string }
+type failure struct {
+	rule, text string
+	trace      string // what was asked and answered
+}
 
 // figures are what a test run did.
 type figures struct {
@@ -59,6 +63,7 @@ type run struct {
 
 	departed  map[string]int64 // what profiles that left had used of the cycle, at the beginning of the phase
 	asked     []*act           // of the phase that is being checked
+	story     [][]*act         // of all phases
 	summaries map[*prof][2]map[string]int64
 }
 
@@ -154,8 +159,9 @@ type act struct {
 	most       int64 // of rows read
 	values     []string
 	rows       []posted
-	full       bool // of Fill: not one more point fits
-	after      bool // asked when the phase was over
+	full       bool  // of Fill: not one more point fits
+	like       *prof // of Found: what it shall be like
+	after      bool  // asked when the phase was over
 }
 
 // posted is a row of an allocation.
@@ -205,7 +211,30 @@ func (t *timeline) over(a, b int64) (lo, hi int64) {
 func (t *timeline) steady() bool { return len(t.entries) == 1 && t.entries[0].lo == t.entries[0].hi }
 
 func (r *run) fail(rule, format string, args ...any) {
-	panic(failure{rule, fmt.Sprintf("phase %d: ", r.number) + fmt.Sprintf(format, args...)})
+	panic(failure{rule: rule, text: fmt.Sprintf("phase %d: ", r.number) + fmt.Sprintf(format, args...)})
+}
+
+// trace lists what was asked and answered.
+func (r *run) trace() string {
+	var b strings.Builder
+	line := func(a *act) {
+		device := "-"
+		if a.dev != nil {
+			device = a.dev.name
+		}
+		fmt.Fprintf(&b, "  %4d–%-4d %s %-18v %-8s %s %-6s %3d n=%d %s %.120s\n", a.start, a.end, a.from.Format("01-02 15:04:05.000"), cmp.Or(a.step.String(), string(a.kind)), a.kind, a.prof.name, device, a.status, a.n, a.limit, a.message)
+	}
+	for i, phase := range r.story {
+		fmt.Fprintf(&b, "phase %d\n", i)
+		for _, a := range phase {
+			line(a)
+		}
+	}
+	b.WriteString("then\n")
+	for _, a := range r.acts {
+		line(a)
+	}
+	return b.String()
 }
 
 func (r *run) must(err error, doing string) {
@@ -232,6 +261,7 @@ func runHistory(w *world, h History, fig *figures) (failed *failure) {
 		switch p := recover().(type) {
 		case nil:
 		case failure:
+			p.trace = r.trace()
 			failed = &p
 		default:
 			panic(p)
@@ -717,16 +747,18 @@ func (r *run) makeDevice(p *prof, kind int) *act {
 func (r *run) ownerToken(but *prof) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	token := ""
+	token, best := "", int64(-1)
 	for _, p := range r.profiles {
-		if p.token == "" || p.gone || token != "" && p == but {
+		if p.token == "" || p.gone {
 			continue
 		}
-		if lo, _ := p.alive.over(r.seq, r.seq); lo == 1 {
-			token = p.token
-			if p != but {
-				return token
-			}
+		sure, perhaps := p.alive.over(r.seq, r.seq)
+		rank := sure + perhaps
+		if p == but {
+			rank -= 2
+		}
+		if rank > best || token == "" {
+			token, best = p.token, rank
 		}
 	}
 	return token
@@ -809,13 +841,15 @@ func (l *lane) found(s Step) {
 		p.allowed[svc] = between(0, l.pool(svc))
 	}
 	body, path := map[string]any{"name": p.name}, "/profile"
+	var like *prof
 	switch s.B {
 	case 1:
 		path += "?allocate_free_resources=true"
 	case 2:
-		body["template"] = map[string]any{"like": l.profile(s.A).id}
+		like = l.profile(s.A)
+		body["template"] = map[string]any{"like": like.id}
 	}
-	a := &act{kind: Found, step: s, prof: p}
+	a := &act{kind: Found, step: s, prof: p, like: like}
 	var made struct{ ID string }
 	l.call(a, "POST", path, l.ownerToken(nil), body, "", &made)
 	if a.status/100 != 2 && a.status != 0 {

@@ -179,7 +179,7 @@ func (h *Home) Serve() (*Server, error) {
 		return nil, err
 	}
 	s.gone = make(chan struct{})
-	go func() { s.wait(); close(s.gone) }()
+	go s.wait()
 	for {
 		if answer, err := s.Client.Get(s.URL + "/readyz"); err == nil {
 			io.Copy(io.Discard, answer.Body)
@@ -226,6 +226,7 @@ func (s *Server) wait() error {
 		s.ended = s.cmd.Wait()
 		s.log.Close()
 		s.Client.CloseIdleConnections()
+		close(s.gone)
 	})
 	return s.ended
 }

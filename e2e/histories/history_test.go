@@ -1,6 +1,7 @@
 package histories
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -21,9 +22,9 @@ type History struct {
 // compared with the model.
 type Phase struct {
 	Jump  int    // of jumps: the clock moves before the phase
-	Place string // "" or a place of package crash: the server ends there, at the pass Pass
-	Pass  int
-	Kill  int // when not 0: the server is killed when so many steps have ended
+	Pass  int    // when not 0: the server ends at the pass Pass …
+	Place string // … of this place of package crash, or of any when ""
+	Kill  int    // when not 0: the server is killed when so many steps have ended
 	End   Ending
 	Lanes [][]Step // steps about profiles stand in the first lane only
 }
@@ -75,8 +76,8 @@ func (h History) String() string {
 		if p.Jump != 0 {
 			fmt.Fprintf(&b, " the clock moves (%s);", jumps[p.Jump].name)
 		}
-		if p.Place != "" {
-			fmt.Fprintf(&b, " ends at %q, pass %d;", p.Place, p.Pass)
+		if p.Pass > 0 {
+			fmt.Fprintf(&b, " ends at %q, pass %d;", cmp.Or(p.Place, "any place"), p.Pass)
 		}
 		if p.Kill > 0 {
 			fmt.Fprintf(&b, " killed after %d steps;", p.Kill)
@@ -99,7 +100,7 @@ func (h History) size() int {
 		if p.Jump != 0 {
 			n++
 		}
-		if p.Place != "" || p.Kill != 0 || p.End != Stay {
+		if p.Pass != 0 || p.Kill != 0 || p.End != Stay {
 			n++
 		}
 	}
@@ -228,7 +229,7 @@ func drawOwnerStep(t *rapid.T) Step {
 func drawPhase(t *rapid.T) Phase {
 	p := Phase{
 		Jump: []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}[weighted(t, "jump", 40, 3, 4, 6, 4, 2, 5, 6, 2, 2, 3, 1)],
-		End:  []Ending{Stay, KillIt, StopIt}[weighted(t, "end", 16, 3, 2)],
+		End:  []Ending{Stay, KillIt, StopIt}[weighted(t, "end", 20, 1, 2)],
 	}
 	switch weighted(t, "crash", 12, 5, 3) {
 	case 1:

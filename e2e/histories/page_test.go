@@ -1,6 +1,7 @@
 package histories
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -17,6 +18,7 @@ type page struct {
 	pid    int64
 	passes int64
 	name   [64]byte
+	ended  [64]byte
 }
 
 const pageSize = 4096
@@ -50,13 +52,25 @@ func (p *page) now() time.Time { return time.Unix(0, atomic.LoadInt64(&p.frozen)
 
 func (p *page) set(t time.Time) { atomic.StoreInt64(&p.frozen, t.UnixNano()) }
 
-// arm makes the process end at the n-th pass of a place from now on.
+// arm makes the process end at the n-th pass of a place, of any place when it is "", from now on.
 func (p *page) arm(pid int, place string, n int) {
 	p.disarm()
-	p.name = [64]byte{}
+	p.name, p.ended = [64]byte{}, [64]byte{}
 	copy(p.name[:len(p.name)-1], place)
 	atomic.StoreInt64(&p.pid, int64(pid))
 	atomic.StoreInt64(&p.passes, int64(n))
+}
+
+// fired disarms the page and says at which place the process has ended or is about to; "" for none.
+func (p *page) fired() string {
+	if atomic.SwapInt64(&p.passes, 0) > 0 {
+		return ""
+	}
+	for p.ended[0] == 0 { // it is being written
+		time.Sleep(time.Millisecond)
+	}
+	name, _, _ := bytes.Cut(p.ended[:], []byte{0})
+	return string(name)
 }
 
 func (p *page) disarm() { atomic.StoreInt64(&p.passes, 0) }

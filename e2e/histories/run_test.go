@@ -365,8 +365,8 @@ func (r *run) phase(p Phase) {
 		d.alive, d.removing = at(1), false
 	}
 	s := r.w.server
-	if p.Place != "" {
-		r.w.page.arm(s.PID(), p.Place, max(1, p.Pass))
+	if p.Pass > 0 {
+		r.w.page.arm(s.PID(), p.Place, p.Pass)
 	}
 	var lanes sync.WaitGroup
 	profiles, devices := r.living(), r.present()
@@ -390,10 +390,13 @@ func (r *run) phase(p Phase) {
 	}
 	lanes.Wait()
 	// A place that was passed for the last time has ended the server, even if that shows in a moment only.
-	fired := p.Place != "" && atomic.SwapInt64(&r.w.page.passes, 0) <= 0
-	if fired {
-		<-s.Gone()
-		r.fig.ended(p.Place)
+	fired := false
+	if p.Pass > 0 {
+		if place := r.w.page.fired(); place != "" {
+			fired = true
+			<-s.Gone()
+			r.fig.ended(place)
+		}
 	}
 	select {
 	case <-s.Gone():
@@ -753,9 +756,9 @@ func (r *run) ownerToken(but *prof) string {
 			continue
 		}
 		sure, perhaps := p.alive.over(r.seq, r.seq)
-		rank := sure + perhaps
+		rank := 2 * (sure + perhaps) // who may be gone is asked last
 		if p == but {
-			rank -= 2
+			rank--
 		}
 		if rank > best || token == "" {
 			token, best = p.token, rank

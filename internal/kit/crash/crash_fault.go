@@ -14,13 +14,14 @@ import (
 )
 
 // page is the layout of the file PADDOCK_FAULTS, in the byte order of the machine. The test writes it, but for
-// passes, which counts down to the pass of the named place at which process pid ends.
+// passes, which counts down to the pass of the named place at which process pid ends, and ended.
 type page struct {
 	offset int64 // nanoseconds to add to the machine's clock
 	frozen int64 // when not 0, what the clock shows: nanoseconds since 1970
 	pid    int64
-	passes int64 // 0: nothing ends
-	name   [64]byte
+	passes int64    // 0: nothing ends
+	name   [64]byte // "": every place counts
+	ended  [64]byte // the place at which the process ended, written by it
 }
 
 // PageSize is the size of the file.
@@ -53,9 +54,10 @@ func At(name string) {
 		return
 	}
 	named, _, _ := bytes.Cut(shared.name[:], []byte{0})
-	if string(named) != name || atomic.AddInt64(&shared.passes, -1) != 0 {
+	if len(named) > 0 && string(named) != name || atomic.AddInt64(&shared.passes, -1) != 0 {
 		return
 	}
+	copy(shared.ended[:], name)
 	syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
 	select {} // nothing more happens here
 }

@@ -162,6 +162,7 @@ func (r *run) rateOf(p *prof, route string, t time.Time) *rate {
 
 // check compares what is there with what was asked and answered. lost says that a server was killed.
 func (r *run) check(lost bool) {
+	defer r.fig.time("check")()
 	s, err := r.w.look(r.owner.Account)
 	r.must(err, "look at the database")
 	acts := r.acts

@@ -85,7 +85,7 @@ type tester struct {
 }
 
 func histories(t *testing.T, engine, binary string) {
-	r := &tester{t: t, engine: engine, binary: binary, fig: &figures{places: map[string]int{}}, tries: 1}
+	r := &tester{t: t, engine: engine, binary: binary, fig: &figures{places: map[string]int{}, spent: map[string]time.Duration{}}, tries: 1}
 	defer func() {
 		if r.w != nil {
 			r.w.end()
@@ -132,6 +132,9 @@ func (f *figures) String() string {
 		places = append(places, fmt.Sprintf("%s %d", name, n))
 	}
 	slices.Sort(places)
+	for name, d := range f.spent {
+		places = append(places, fmt.Sprintf("%s %s", name, d.Round(time.Millisecond)))
+	}
 	return fmt.Sprintf("%d histories, %d requests, %d points, %d kills, %d graceful stops, %d times verify\n    kills by place: %s",
 		f.histories.Load(), f.requests.Load(), f.points.Load(), f.kills.Load(), f.stops.Load(), f.verifies.Load(), strings.Join(places, "; "))
 }
@@ -166,7 +169,9 @@ func (r *tester) check(seed uint64) {
 		defer close(done)
 		defer func() { broken = recover() }()
 		rapid.Check(&quiet{T: r.t}, func(rt *rapid.T) {
+			end := r.fig.time("draw")
 			h := rapid.Custom(drawHistory).Draw(rt, "history")
+			end()
 			if f := r.prop(h); f != nil {
 				rt.Fatalf("%s", f.rule)
 			}

@@ -142,14 +142,14 @@ var places = []struct {
 	name   string
 	passes int
 }{
-	{"round before commit", 12},
-	{"round after commit", 12},
-	{"transaction before commit", 6},
-	{"transaction after commit", 6},
-	{"points before acknowledgement", 8},
+	{"round before commit", 4},
+	{"round after commit", 4},
+	{"transaction before commit", 3},
+	{"transaction after commit", 3},
+	{"points before acknowledgement", 4},
 	{"points detached, not released", 2},
 	{"deletion after a slice", 2},
-	{"lease taken, not spent", 4},
+	{"lease taken, not spent", 3},
 	{"leases before they are settled", 1},
 	{"leases settled, not forgotten", 1},
 	{"dead lease ended, not booked", 1},
@@ -161,7 +161,7 @@ var places = []struct {
 	{"profile purge after a slice of points", 1},
 	{"purge before a slice", 2},
 	{"purge between points and series", 2},
-	{"rate leased, not spent", 6},
+	{"rate leased, not spent", 3},
 	{"last inputs taken, not written", 1},
 	{"uses of tokens taken, not written", 1},
 }
@@ -200,7 +200,7 @@ func drawStep(t *rapid.T) Step {
 	s := Step{Do: kinds[weighted(t, "step", 30, 20, 14, 4, 6, 4, 3, 2, 2)], A: below(t, "A", 8)}
 	switch s.Do {
 	case Send:
-		s.B = 1 + below(t, "points", []int{4, 40, 400}[weighted(t, "size", 6, 3, 1)])
+		s.B = 1 + below(t, "points", []int{4, 40, 400}[weighted(t, "size", 14, 5, 1)])
 		s.C = below(t, "how", 64)
 	case Fill:
 		s.B = 1 + below(t, "largest", 61)
@@ -255,7 +255,7 @@ func drawPhase(t *rapid.T) Phase {
 
 func drawHistory(t *rapid.T) History {
 	h := History{
-		Plan: below(t, "plan", len(plans)),
+		Plan: weighted(t, "plan", 1, 2, 3, 4, 2),
 		Zone: weighted(t, "zone", 4, 1, 1),
 	}
 	h.Devices = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Step {

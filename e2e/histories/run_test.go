@@ -28,6 +28,17 @@ type figures struct {
 	histories, requests, points, kills, stops, verifies atomic.Int64
 	mu                                                  sync.Mutex
 	places                                              map[string]int // how often the server ended at each
+	spent                                               map[string]time.Duration
+}
+
+// time adds what passes until the returned function is called.
+func (f *figures) time(what string) func() {
+	began := time.Now()
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.spent[what] += time.Since(began)
+	}
 }
 
 func (f *figures) ended(place string) {
@@ -279,6 +290,7 @@ func runHistory(w *world, h History, fig *figures) (failed *failure) {
 }
 
 func (r *run) begin() {
+	defer r.fig.time("begin")()
 	// Every history has a cycle of its own time to begin in, and never the last days of one.
 	now := r.w.page.now().Add(2 * time.Minute)
 	if now.Day() > 20 || now.Day() < 3 {
@@ -388,7 +400,9 @@ func (r *run) phase(p Phase) {
 			}
 		})
 	}
+	end := r.fig.time("lanes")
 	lanes.Wait()
+	end()
 	// A place that was passed for the last time has ended the server, even if that shows in a moment only.
 	fired := false
 	if p.Pass > 0 {
@@ -421,7 +435,11 @@ func (r *run) phase(p Phase) {
 			r.fig.ended("(idle)")
 			lost = true
 		case StopIt:
-			if err := s.Stop(); err != nil {
+			end := r.fig.time("stop")
+			s.Client.CloseIdleConnections() // a connection that was never used holds a graceful stop up for seconds
+			err := s.Stop()
+			end()
+			if err != nil {
 				r.fail("SIGTERM does not end the server well", "%v\n%s", err, r.w.log())
 			}
 			r.fig.stops.Add(1)
@@ -429,13 +447,17 @@ func (r *run) phase(p Phase) {
 	}
 	select {
 	case <-s.Gone():
+		end := r.fig.time("restart")
 		r.must(r.w.restart(), "start the server again")
+		end()
 		if lost {
 			r.lose()
 		}
 		r.retry()
 		r.check(lost)
-		r.verify("after a restart")
+		if lost && r.number < len(r.h.Phases) {
+			r.verify("after a kill")
+		}
 	default:
 		r.check(false)
 	}
@@ -443,6 +465,7 @@ func (r *run) phase(p Phase) {
 
 func (r *run) verify(when string) {
 	r.fig.verifies.Add(1)
+	defer r.fig.time("verify")()
 	if err := r.w.verify(); err != nil {
 		r.fail("verify finds something", "%s: %v", when, err)
 	}

@@ -36,7 +36,7 @@ var errLost = errors.New("the transaction was lost")
 
 func (db *DB) sqliteRound(round []*job) error {
 	ctx := context.Background()
-	if _, err := db.writer.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := db.beginSQLite(ctx); err != nil {
 		return db.failed("begin", err)
 	}
 	single, batches, items := byBatch(round)

@@ -850,6 +850,7 @@ func (r *run) figures(p *prof, seen *row, acts []*act, lost bool) {
 	for _, svc := range services {
 		p.total[svc] = seen.total(svc)
 	}
+	p.leased = seen.leased
 	if p.gone {
 		return
 	}

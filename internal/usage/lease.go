@@ -474,8 +474,8 @@ func (s *Service) flushSome(ctx context.Context, keys []leaseKey, all bool) erro
 	return nil
 }
 
-// Reap books what nodes held that have not renewed their leases, across profiles: they are dead, and what they
-// had taken counts as spent. It also forgets what left accounts in cycles that are over. Run it every minute or
+// Reap books what other nodes held that have not renewed their leases, across profiles: they are dead, and what they
+// had taken counts as spent. This one lives, however far its clock has jumped. It also forgets what left accounts in cycles that are over. Run it every minute or
 // so on one node.
 func (s *Service) Reap(ctx context.Context) error {
 	type row struct {
@@ -492,7 +492,7 @@ func (s *Service) Reap(ctx context.Context) error {
 	before := now - abandoned.Milliseconds()
 	rows, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (x row, err error) {
 		return x, r.Scan(&x.profile, &x.node, &x.service, &x.start, &x.end, &x.renewed)
-	}, `SELECT profile_id, node, service, cycle_start, cycle_end, renewed_at FROM lease WHERE renewed_at < $1 ORDER BY profile_id`, before)
+	}, `SELECT profile_id, node, service, cycle_start, cycle_end, renewed_at FROM lease WHERE renewed_at < $1 AND node <> $2 ORDER BY profile_id`, before, s.node)
 	if err != nil {
 		return wrap("find leases of dead nodes", err)
 	}

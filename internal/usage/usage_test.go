@@ -522,6 +522,23 @@ func TestLeases(t *testing.T) {
 			}
 			h.clean()
 		})
+		t.Run("a clock that jumps ahead does not make a node take itself for dead", func(t *testing.T) {
+			before := used()
+			if err := h.usage.Spend(ctx, p, plan.Output, 10); err != nil {
+				t.Fatal(err)
+			}
+			h.clock.Advance(time.Hour)
+			if err := h.usage.Reap(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if err := h.usage.Stop(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if used() != before+10 {
+				t.Fatalf("%d units were spent, %d were counted", 10, used()-before)
+			}
+			h.clean()
+		})
 		t.Run("two nodes share a limit and never pass it", func(t *testing.T) {
 			start := used()
 			h.limit(a, p, fmt.Sprintf(`"output":%d`, start+200))

@@ -199,36 +199,36 @@ func (s *Service) renew(ctx context.Context, k leaseKey, l *lease, d id.Device, 
 		if _, err := s.turnEnded(ctx, []id.Profile{k.profile}); err != nil {
 			return err
 		}
-		for _, units := range sizes {
-			now := s.now()
-			got, done, err := sqldb.One(ctx, s.db, func(r sqldb.Scanner) (g grant, err error) {
-				return g, r.Scan(&g.start, &g.end, &g.version)
-			}, leaseStatements[i], units, string(k.profile), now, units)
+		q := int64(0)
+		err := s.judge(ctx, k.profile, func() (bool, error) {
+			for _, units := range sizes {
+				now := s.now()
+				got, done, err := sqldb.One(ctx, s.db, func(r sqldb.Scanner) (g grant, err error) {
+					return g, r.Scan(&g.start, &g.end, &g.version)
+				}, leaseStatements[i], units, string(k.profile), now, units)
+				if err != nil {
+					return false, wrap("take a lease", err)
+				}
+				if !done {
+					continue
+				}
+				g = got
+				g.units = units
+				_, err = s.db.Exec(ctx, `INSERT INTO lease (profile_id, node, service, cycle_start, cycle_end, taken, renewed_at)
+					VALUES ($1, $2, $3, $4, $5, $6, $7)
+					ON CONFLICT (profile_id, node, service, cycle_start) DO UPDATE SET taken = lease.taken + excluded.taken, renewed_at = excluded.renewed_at`,
+					string(k.profile), s.node, string(k.service), g.start, g.end, units, now)
+				return true, wrap("write a lease", err)
+			}
+			taken, err := s.beyond(ctx, []want{{k.profile, []Need{{k.service, n}}}})
 			if err != nil {
-				return wrap("take a lease", err)
+				return false, err
 			}
-			if !done {
-				continue
-			}
-			g = got
-			g.units = units
-			_, err = s.db.Exec(ctx, `INSERT INTO lease (profile_id, node, service, cycle_start, cycle_end, taken, renewed_at)
-				VALUES ($1, $2, $3, $4, $5, $6, $7)
-				ON CONFLICT (profile_id, node, service, cycle_start) DO UPDATE SET taken = lease.taken + excluded.taken, renewed_at = excluded.renewed_at`,
-				string(k.profile), s.node, string(k.service), g.start, g.end, units, now)
-			return wrap("write a lease", err)
-		}
-		taken, err := s.beyond(ctx, []want{{k.profile, []Need{{k.service, n}}}})
-		if err != nil {
+			q, charged = taken[k.profile]
+			return charged, nil
+		}, Need{k.service, n})
+		if err != nil || !charged || d == "" {
 			return err
-		}
-		q, there := taken[k.profile]
-		if !there {
-			return s.Refusal(ctx, k.profile, Need{k.service, n})
-		}
-		charged = true
-		if d == "" {
-			return nil
 		}
 		u := deviceUse{profile: k.profile, deviceHour: deviceHour{d, q - q%hour}}
 		u.used[i] = n

@@ -146,7 +146,7 @@ func (h *house) takeAny(p id.Profile, svc plan.Service, n int64) error {
 	}
 	ok, err := h.ingestOf(p, n, 0)
 	if err == nil && !ok {
-		err = h.usage.RefusalOf(context.Background(), usage.IngestTake{Profile: p, Input: n})
+		_, err = h.usage.RefusalOf(context.Background(), usage.IngestTake{Profile: p, Input: n})
 	}
 	return err
 }
@@ -181,7 +181,7 @@ func TestFlowsAndStocks(t *testing.T) {
 			if ok, err := h.ingest(other, 4); err != nil || ok {
 				t.Fatal(ok, err)
 			}
-			err := h.usage.RefusalOf(ctx, usage.IngestTake{Profile: other, Input: 4, Records: 4})
+			_, err := h.usage.RefusalOf(ctx, usage.IngestTake{Profile: other, Input: 4, Records: 4})
 			f := fault.Of(err)
 			if f.Status() != 402 || !strings.HasPrefix(f.Message, "You have exceeded the maximum limit of Data Input (10): 7 used, 4 more needed; it starts again at 2026-04-01T00:00:00.000Z") {
 				t.Fatal(f.Status(), f.Message)
@@ -214,7 +214,7 @@ func TestFlowsAndStocks(t *testing.T) {
 			if ok, _ := h.ingest(other, 1); ok {
 				t.Fatal("stored beyond the limit")
 			}
-			err := h.usage.RefusalOf(ctx, usage.IngestTake{Profile: other, Input: 1, Records: 1})
+			_, err := h.usage.RefusalOf(ctx, usage.IngestTake{Profile: other, Input: 1, Records: 1})
 			if !strings.HasPrefix(fault.Of(err).Message, "You have exceeded the maximum limit of Data Records (11): 11 used") {
 				t.Fatal(err)
 			}

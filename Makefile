@@ -56,7 +56,11 @@ isolation: bench ## with bench: a quiet profile beside floods of another; rewrit
 	@:
 
 .PHONY: soak
-soak: bin/paddock ## kill -9 under load, over and over (ROUNDS, default 100, on each engine)
+soak: ## random histories with kills for hours (HOURS, default 1; ENGINE=sqlite or postgres, default both at once; see CONTRIBUTING)
+	@HOURS=$(or $(HOURS),1) ENGINE=$(ENGINE) scripts/soak.sh
+
+.PHONY: soak-load
+soak-load: bin/paddock ## kill -9 under load, over and over (ROUNDS, default 100, on each engine)
 	@KILL_ROUNDS=$(or $(ROUNDS),100) scripts/test.sh load
 
 .PHONY: fmt

@@ -6,6 +6,7 @@
 #   fuzz      every fuzz target for a few seconds (FUZZ_SECONDS, default 5)
 #   cli       the command line, scripted, on the real binary
 #   load      kill -9 under load, verify and its seeded errors, on the real binary
+#   histories random histories with kills and clock jumps against a model, for a minute (HISTORY_SECONDS, 30 for each engine)
 #   sdk       the official client from npm against the real binary
 #   browser   the console in a headless Chromium against the real binary
 #
@@ -137,6 +138,12 @@ stage_load() {
   go_test -count=1 -timeout 15m ./e2e/load/...
 }
 
+stage_histories() {
+  with_tally
+  with_postgres
+  go_test -count=1 -timeout 0 ./e2e/histories/...
+}
+
 stage_sdk() {
   need_node
   with_postgres
@@ -159,7 +166,7 @@ stage_browser() {
 }
 
 need_go
-[ $# -gt 0 ] || set -- go fuzz cli load sdk browser
+[ $# -gt 0 ] || set -- go fuzz cli load histories sdk browser
 for stage in "$@"; do
   [ "$(type -t "stage_$stage")" = function ] || die "no stage called $stage (see scripts/test.sh)"
 done
@@ -167,7 +174,7 @@ for stage in "$@"; do
   say "== $stage"
   began=$SECONDS
   stage_"$stage"
-  times+=("$(printf '%-8s %4d s' "$stage" $((SECONDS - began)))")
+  times+=("$(printf '%-9s %4d s' "$stage" $((SECONDS - began)))")
 done
 say "=="
 printf '%s\n' "${times[@]}"

@@ -40,12 +40,17 @@ func Binary() (path string, remove func(), err error) {
 		abs, err := filepath.Abs(path)
 		return abs, func() {}, err
 	}
+	return Build()
+}
+
+// Build builds a binary from this tree, without the console. The second return value removes it.
+func Build(flags ...string) (path string, remove func(), err error) {
 	dir, err := os.MkdirTemp("", "paddock-bin-")
 	if err != nil {
 		return "", nil, err
 	}
 	path = filepath.Join(dir, "paddock")
-	build := exec.Command("go", "build", "-o", path, "paddock/cmd/paddock")
+	build := exec.Command("go", append(append([]string{"build", "-o", path}, flags...), "paddock/cmd/paddock")...)
 	if out, err := build.CombinedOutput(); err != nil {
 		os.RemoveAll(dir)
 		return "", nil, fmt.Errorf("build the binary: %w\n%s", err, out)
@@ -150,6 +155,7 @@ type Server struct {
 	log     *os.File
 	once    sync.Once
 	ended   error
+	gone    chan struct{}
 }
 
 // Serve starts a server on a free port and returns when it is ready, at most half a minute later.
@@ -172,8 +178,8 @@ func (h *Home) Serve() (*Server, error) {
 		log.Close()
 		return nil, err
 	}
-	gone := make(chan struct{})
-	go func() { s.wait(); close(gone) }()
+	s.gone = make(chan struct{})
+	go s.wait()
 	for {
 		if answer, err := s.Client.Get(s.URL + "/readyz"); err == nil {
 			io.Copy(io.Discard, answer.Body)
@@ -184,7 +190,7 @@ func (h *Home) Serve() (*Server, error) {
 			}
 		}
 		select {
-		case <-gone:
+		case <-s.gone:
 			return nil, fmt.Errorf("serve ended at once: %w\n%s", s.ended, h.tail())
 		case <-time.After(2 * time.Millisecond):
 		}
@@ -197,6 +203,9 @@ func (h *Home) Serve() (*Server, error) {
 
 // PID is the number of the process.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// Gone is closed when the process has ended, by whatever cause.
+func (s *Server) Gone() <-chan struct{} { return s.gone }
 
 // Kill ends the process as a power cut would and waits until it is gone.
 func (s *Server) Kill() {
@@ -217,6 +226,7 @@ func (s *Server) wait() error {
 		s.ended = s.cmd.Wait()
 		s.log.Close()
 		s.Client.CloseIdleConnections()
+		close(s.gone)
 	})
 	return s.ended
 }

@@ -12,6 +12,7 @@ import (
 
 	"paddock/internal/device"
 	"paddock/internal/id"
+	"paddock/internal/kit/crash"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/usage"
@@ -93,6 +94,7 @@ func (s *Service) Store(ctx context.Context, p id.Profile, d id.Device, body []b
 	if err := s.ingest.Submit(ctx, string(p), len(points), it); err != nil {
 		return 0, err
 	}
+	crash.At("points before acknowledgement")
 	return int(it.stored), nil
 }
 
@@ -301,16 +303,10 @@ func (s *Service) together(ctx context.Context, items []*item, live []int, grant
 
 // oneByOne judges the requests of contested profiles in order of arrival.
 func (s *Service) oneByOne(ctx context.Context, items []*item, live []int, contested map[id.Profile]bool, granted map[chunkKey]*want, errs []error) error {
-	// What was refused once is refused again to all who ask for as much: nothing becomes free inside a round.
+	// What was refused once is refused again to all who ask for as much, as long as nobody else makes room.
 	spent := map[id.Profile]int64{}
 	full := map[chunkKey]int64{}
 	said := map[usage.IngestTake]error{}
-	refuse := func(t usage.IngestTake) error {
-		if said[t] == nil {
-			said[t] = s.usage.RefusalOf(ctx, t)
-		}
-		return said[t]
-	}
 	for _, i := range live {
 		it := items[i]
 		if !contested[it.profile] {
@@ -318,8 +314,14 @@ func (s *Service) oneByOne(ctx context.Context, items []*item, live []int, conte
 		}
 		take := usage.IngestTake{Profile: it.profile, Input: it.n(), Records: it.n()}
 		if least, ok := spent[it.profile]; ok && it.n() >= least {
-			errs[i] = refuse(take)
-			continue
+			if said[take] == nil {
+				if fits, refusal := s.usage.RefusalOf(ctx, take); !fits {
+					said[take] = refusal
+				}
+			}
+			if errs[i] = said[take]; errs[i] != nil {
+				continue
+			}
 		}
 		wants := it.wants()
 		for _, w := range wants {
@@ -346,11 +348,11 @@ func (s *Service) oneByOne(ctx context.Context, items []*item, live []int, conte
 			}
 		}
 		if errs[i] == nil {
-			ok, err := s.usage.TakeIngest(ctx, []usage.IngestTake{take}, usage.DeviceInput{Profile: it.profile, Device: it.device, Input: it.n()})
-			if err != nil {
-				return err
+			refusal := s.usage.TakeOne(ctx, take, usage.DeviceInput{Profile: it.profile, Device: it.device, Input: it.n()})
+			if refusal != nil && !fault.Is(refusal, fault.LimitReached) && !fault.Is(refusal, fault.NotFound) {
+				return refusal
 			}
-			if ok[0] {
+			if refusal == nil {
 				for _, w := range wants {
 					if sum := granted[w.chunkKey]; sum != nil {
 						sum.points = append(sum.points, w.points...)
@@ -361,7 +363,7 @@ func (s *Service) oneByOne(ctx context.Context, items []*item, live []int, conte
 				continue
 			}
 			spent[it.profile] = it.n()
-			errs[i] = refuse(take)
+			said[take], errs[i] = refusal, refusal
 		}
 		if err := s.store.giveBack(ctx, back); err != nil {
 			return err

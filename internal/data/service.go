@@ -15,6 +15,7 @@ import (
 	"paddock/internal/device"
 	"paddock/internal/id"
 	"paddock/internal/kit/clock"
+	"paddock/internal/kit/crash"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/plan"
@@ -238,6 +239,7 @@ func (s *Service) Delete(ctx context.Context, who auth.Caller, p id.Profile, d i
 		if err != nil {
 			return total, err
 		}
+		crash.At("deletion after a slice")
 		total += n
 	}
 	return total, nil
@@ -366,6 +368,7 @@ func (s *Service) end(ctx context.Context, p id.Profile, d id.Device, starts []i
 	if err != nil {
 		return 0, err
 	}
+	crash.At("points detached, not released")
 	return n, s.usage.Release(ctx, p, plan.DataRecords, n)
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"paddock/internal/id"
+	"paddock/internal/kit/crash"
 	"paddock/internal/kit/sqldb"
 )
 
@@ -168,6 +169,7 @@ func (s *store) purge(ctx context.Context) (n int64, more bool, err error) {
 			ended = append(ended, i.series)
 		}
 	}
+	crash.At("purge before a slice")
 	err = s.db.Tx(sqldb.Cost(ctx, len(nos)+len(ended)), func(ctx context.Context) (err error) {
 		n = 0
 		if len(nos) > 0 {
@@ -175,6 +177,7 @@ func (s *store) purge(ctx context.Context) (n int64, more bool, err error) {
 				return err
 			}
 		}
+		crash.At("purge between points and series")
 		if len(ended) == 0 {
 			return nil
 		}
@@ -197,6 +200,7 @@ func (s *store) wipe(ctx context.Context, p id.Profile, profileNo int64) (done b
 			_, err := s.deletePoints(ctx, profileNo, nos)
 			return err
 		})
+		crash.At("profile purge after a slice of points")
 		return false, err
 	}
 	var n int64

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"paddock/internal/id"
+	"paddock/internal/kit/crash"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
 )
@@ -168,6 +169,7 @@ func (s *Service) Touch(p id.Profile, d id.Device, input, output bool) {
 // flushTouches writes the noted instants; what cannot be written is kept for the next time.
 func (s *Service) flushTouches(ctx context.Context) error {
 	all := s.touched.take()
+	crash.At("last inputs taken, not written")
 	for len(all) > 0 {
 		n := min(flushRows, len(all))
 		if err := s.writeTouches(sqldb.As(ctx, ""), all[:n]); err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"paddock/internal/id"
+	"paddock/internal/kit/crash"
 	"paddock/internal/kit/sqldb"
 )
 
@@ -117,6 +118,7 @@ func (s *Service) ready(ctx context.Context, c *counter, d *need) (bool, error) 
 			return false, err
 		}
 		if r.granted {
+			crash.At("rate leased, not spent")
 			c.minute, c.taken, c.left, c.fullAt = r.minute, r.taken, units, 0
 			return true, nil
 		}

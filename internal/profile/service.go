@@ -13,6 +13,7 @@ import (
 	"paddock/internal/id"
 	"paddock/internal/kit/blob"
 	"paddock/internal/kit/clock"
+	"paddock/internal/kit/crash"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/plan"
@@ -437,6 +438,7 @@ func (s *Service) end(ctx context.Context, who auth.Caller, p Profile) error {
 	if ok, err := s.mark(ctx, p.ID, clock.Millis(s.clock.Now())); err != nil || !ok {
 		return orNotFound(err)
 	}
+	crash.At("profile marked as deleted")
 	for _, hook := range s.onDelete {
 		if err := hook(ctx, who, p); err != nil {
 			return err
@@ -466,6 +468,7 @@ func (s *Service) Purge(ctx context.Context, budget time.Duration) error {
 				if err != nil {
 					return fmt.Errorf("purge profile %s: %w", p.ID, err)
 				}
+				crash.At("profile purge between slices")
 				if done {
 					break
 				}

@@ -14,6 +14,7 @@ import (
 	"paddock/internal/auth"
 	"paddock/internal/id"
 	"paddock/internal/kit/clock"
+	"paddock/internal/kit/crash"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/job"
 	"paddock/internal/kit/seal"
@@ -96,6 +97,7 @@ func (s *Service) Flush(ctx context.Context) error {
 		uses = append(uses, use{t, at})
 	}
 	slices.SortFunc(uses, func(a, b use) int { return strings.Compare(string(a.id), string(b.id)) })
+	crash.At("uses of tokens taken, not written")
 	for len(uses) > 0 {
 		n := min(flushRows, len(uses))
 		if err := s.writeUse(sqldb.As(ctx, ""), uses[:n]); err != nil {

@@ -10,6 +10,7 @@ import (
 	"paddock/internal/auth"
 	"paddock/internal/id"
 	"paddock/internal/kit/clock"
+	"paddock/internal/kit/crash"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/plan"
@@ -175,6 +176,7 @@ func (s *Service) save(ctx context.Context, b *book, pl plan.Plan) error {
 			return err
 		}
 		keys = append(keys, string(sh.Profile))
+		crash.At("allocation of one profile written")
 	}
 	return s.db.Changed(ctx, cacheKind, keys...)
 }
@@ -286,6 +288,7 @@ func (s *Service) profileDeleted(ctx context.Context, who auth.Caller, p profile
 	if _, err := s.db.Exec(ctx, `DELETE FROM allocation WHERE profile = $1`, string(p.ID)); err != nil {
 		return wrap("end an allocation", err)
 	}
+	crash.At("profile left, its counters still there")
 	// Without counters nothing more can be taken. The history and the ledger stay: they say what it cost.
 	if err := s.remember(ctx, p.ID); err != nil {
 		return err

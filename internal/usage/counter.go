@@ -228,15 +228,14 @@ func (s *Service) Take(ctx context.Context, p id.Profile, svc plan.Service, n in
 		return nil
 	}
 	return s.db.Tx(ctx, func(ctx context.Context) error {
-		done, err := s.take(ctx, p, svc, n)
-		if err != nil || done {
-			return err
-		}
-		taken, err := s.beyond(ctx, []want{{p, []Need{{svc, n}}}})
-		if err != nil || len(taken) > 0 {
-			return err
-		}
-		return s.Refusal(ctx, p, Need{svc, n})
+		return s.judge(ctx, p, func() (bool, error) {
+			done, err := s.take(ctx, p, svc, n)
+			if err != nil || done {
+				return done, err
+			}
+			taken, err := s.beyond(ctx, []want{{p, []Need{{svc, n}}}})
+			return len(taken) > 0, err
+		}, Need{svc, n})
 	})
 }
 
@@ -419,17 +418,42 @@ func (s *Service) Used(ctx context.Context, p id.Profile) (Counter, error) {
 	return c, err
 }
 
+// judge takes needs by take, in the transaction of ctx, or returns why they do not fit. Where another transaction has
+// made room between the two, as happens on PostgreSQL, they are judged once more behind the counter's lock: else
+// the refusal would show figures by which they fit.
+func (s *Service) judge(ctx context.Context, p id.Profile, take func() (bool, error), needs ...Need) error {
+	for locked := false; ; locked = true {
+		done, err := take()
+		if err != nil || done {
+			return err
+		}
+		fits, refusal := s.refusal(ctx, p, needs...)
+		if !fits || locked {
+			return refusal
+		}
+		if _, _, err := s.lockCounter(ctx, p); err != nil {
+			return err
+		}
+	}
+}
+
 // Refusal is the limit_reached fault for a request that was not taken: for the first of its needs that does
 // not fit or, when room was made meanwhile, for the one that had least. It decides nothing, Take does. It
 // returns not_found for a profile that is gone.
 func (s *Service) Refusal(ctx context.Context, p id.Profile, needs ...Need) error {
+	_, err := s.refusal(ctx, p, needs...)
+	return err
+}
+
+// refusal is Refusal, and whether all needs fit by now.
+func (s *Service) refusal(ctx context.Context, p id.Profile, needs ...Need) (fits bool, refusal error) {
 	c, err := s.Current(ctx, p)
 	if err != nil {
-		return err
+		return false, err
 	}
 	policies, err := s.PoliciesOf(ctx, p)
 	if err != nil {
-		return err
+		return false, err
 	}
 	worst, least, free := needs[0], int64(math.MaxInt64), int64(0)
 	for _, n := range needs {
@@ -442,10 +466,10 @@ func (s *Service) Refusal(ctx context.Context, p id.Profile, needs ...Need) erro
 		case policy == Pool && left < 0:
 			pr, err := s.profiles.Get(ctx, p)
 			if err != nil {
-				return err
+				return false, err
 			}
 			if f, err = s.freeOf(ctx, pr.Account, n.Service); err != nil {
-				return err
+				return false, err
 			}
 			left = f - c.draw(i, n.N)
 		}
@@ -456,12 +480,21 @@ func (s *Service) Refusal(ctx context.Context, p id.Profile, needs ...Need) erro
 			break
 		}
 	}
-	return exceeded(c, worst, policies.of(worst.Service), free)
+	return least >= 0, exceeded(c, worst, policies.of(worst.Service), free)
 }
 
-// RefusalOf is Refusal for a take of ingest, in the order in which requests are judged.
-func (s *Service) RefusalOf(ctx context.Context, t IngestTake) error {
-	return s.Refusal(ctx, t.Profile, Need{plan.Input, t.Input}, Need{plan.DataRecords, t.Records})
+// RefusalOf is Refusal for a take of ingest, in the order in which requests are judged. fits says that room was made
+// meanwhile: take again.
+func (s *Service) RefusalOf(ctx context.Context, t IngestTake) (fits bool, refusal error) {
+	return s.refusal(ctx, t.Profile, Need{plan.Input, t.Input}, Need{plan.DataRecords, t.Records})
+}
+
+// TakeOne is TakeIngest for the request of one device. It returns the refusal when it was not taken.
+func (s *Service) TakeOne(ctx context.Context, t IngestTake, by DeviceInput) error {
+	return s.judge(ctx, t.Profile, func() (bool, error) {
+		ok, err := s.TakeIngest(ctx, []IngestTake{t}, by)
+		return err == nil && ok[0], err
+	}, Need{plan.Input, t.Input}, Need{plan.DataRecords, t.Records})
 }
 
 // exceeded words a refusal; free is what the account's pool has left where the policy is to draw on it.

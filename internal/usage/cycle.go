@@ -8,6 +8,7 @@ import (
 
 	"paddock/internal/id"
 	"paddock/internal/kit/clock"
+	"paddock/internal/kit/crash"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/plan"
@@ -111,6 +112,7 @@ func (s *Service) turn(ctx context.Context, p id.Profile) error {
 	if err := s.remember(ctx, p); err != nil {
 		return err
 	}
+	crash.At("cycle remembered, not turned")
 	from, to := nextCycle(end, now, loc)
 	var set strings.Builder
 	args := []any{from, to, from, a.Version}

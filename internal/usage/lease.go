@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"paddock/internal/id"
+	"paddock/internal/kit/crash"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/plan"
 	"paddock/internal/profile"
@@ -198,36 +199,36 @@ func (s *Service) renew(ctx context.Context, k leaseKey, l *lease, d id.Device, 
 		if _, err := s.turnEnded(ctx, []id.Profile{k.profile}); err != nil {
 			return err
 		}
-		for _, units := range sizes {
-			now := s.now()
-			got, done, err := sqldb.One(ctx, s.db, func(r sqldb.Scanner) (g grant, err error) {
-				return g, r.Scan(&g.start, &g.end, &g.version)
-			}, leaseStatements[i], units, string(k.profile), now, units)
+		q := int64(0)
+		err := s.judge(ctx, k.profile, func() (bool, error) {
+			for _, units := range sizes {
+				now := s.now()
+				got, done, err := sqldb.One(ctx, s.db, func(r sqldb.Scanner) (g grant, err error) {
+					return g, r.Scan(&g.start, &g.end, &g.version)
+				}, leaseStatements[i], units, string(k.profile), now, units)
+				if err != nil {
+					return false, wrap("take a lease", err)
+				}
+				if !done {
+					continue
+				}
+				g = got
+				g.units = units
+				_, err = s.db.Exec(ctx, `INSERT INTO lease (profile_id, node, service, cycle_start, cycle_end, taken, renewed_at)
+					VALUES ($1, $2, $3, $4, $5, $6, $7)
+					ON CONFLICT (profile_id, node, service, cycle_start) DO UPDATE SET taken = lease.taken + excluded.taken, renewed_at = excluded.renewed_at`,
+					string(k.profile), s.node, string(k.service), g.start, g.end, units, now)
+				return true, wrap("write a lease", err)
+			}
+			taken, err := s.beyond(ctx, []want{{k.profile, []Need{{k.service, n}}}})
 			if err != nil {
-				return wrap("take a lease", err)
+				return false, err
 			}
-			if !done {
-				continue
-			}
-			g = got
-			g.units = units
-			_, err = s.db.Exec(ctx, `INSERT INTO lease (profile_id, node, service, cycle_start, cycle_end, taken, renewed_at)
-				VALUES ($1, $2, $3, $4, $5, $6, $7)
-				ON CONFLICT (profile_id, node, service, cycle_start) DO UPDATE SET taken = lease.taken + excluded.taken, renewed_at = excluded.renewed_at`,
-				string(k.profile), s.node, string(k.service), g.start, g.end, units, now)
-			return wrap("write a lease", err)
-		}
-		taken, err := s.beyond(ctx, []want{{k.profile, []Need{{k.service, n}}}})
-		if err != nil {
+			q, charged = taken[k.profile]
+			return charged, nil
+		}, Need{k.service, n})
+		if err != nil || !charged || d == "" {
 			return err
-		}
-		q, there := taken[k.profile]
-		if !there {
-			return s.Refusal(ctx, k.profile, Need{k.service, n})
-		}
-		charged = true
-		if d == "" {
-			return nil
 		}
 		u := deviceUse{profile: k.profile, deviceHour: deviceHour{d, q - q%hour}}
 		u.used[i] = n
@@ -236,6 +237,7 @@ func (s *Service) renew(ctx context.Context, k leaseKey, l *lease, d id.Device, 
 	if err != nil {
 		return false, err
 	}
+	crash.At("lease taken, not spent")
 	s.level.add(k.profile)
 	l.left, l.spent, l.devices, l.renewedAt = g.units, map[int64]int64{}, nil, s.now()
 	if charged {
@@ -440,6 +442,7 @@ func (s *Service) flushSome(ctx context.Context, keys []leaseKey, all bool) erro
 		return nil
 	}
 	var lost map[leaseKey]bool
+	crash.At("leases before they are settled")
 	err := s.db.Tx(ctx, func(ctx context.Context) (err error) {
 		if lost, err = s.settle(ctx, work); err != nil || len(live) == 0 {
 			return err
@@ -451,6 +454,7 @@ func (s *Service) flushSome(ctx context.Context, keys []leaseKey, all bool) erro
 	if err != nil {
 		return err
 	}
+	crash.At("leases settled, not forgotten")
 	for i, l := range held {
 		if len(work[i].spent) > 0 {
 			s.level.add(heldKeys[i].profile)
@@ -470,8 +474,8 @@ func (s *Service) flushSome(ctx context.Context, keys []leaseKey, all bool) erro
 	return nil
 }
 
-// Reap books what nodes held that have not renewed their leases, across profiles: they are dead, and what they
-// had taken counts as spent. It also forgets what left accounts in cycles that are over. Run it every minute or
+// Reap books what other nodes held that have not renewed their leases, across profiles: they are dead, and what they
+// had taken counts as spent. This one lives, however far its clock has jumped. It also forgets what left accounts in cycles that are over. Run it every minute or
 // so on one node.
 func (s *Service) Reap(ctx context.Context) error {
 	type row struct {
@@ -488,7 +492,7 @@ func (s *Service) Reap(ctx context.Context) error {
 	before := now - abandoned.Milliseconds()
 	rows, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (x row, err error) {
 		return x, r.Scan(&x.profile, &x.node, &x.service, &x.start, &x.end, &x.renewed)
-	}, `SELECT profile_id, node, service, cycle_start, cycle_end, renewed_at FROM lease WHERE renewed_at < $1 ORDER BY profile_id`, before)
+	}, `SELECT profile_id, node, service, cycle_start, cycle_end, renewed_at FROM lease WHERE renewed_at < $1 AND node <> $2 ORDER BY profile_id`, before, s.node)
 	if err != nil {
 		return wrap("find leases of dead nodes", err)
 	}
@@ -503,6 +507,7 @@ func (s *Service) Reap(ctx context.Context) error {
 			if err != nil || !found {
 				return err
 			}
+			crash.At("dead lease ended, not booked")
 			q := max(r.start, min(quarterOf(r.renewed), r.end-quarter))
 			return s.bookSpent(ctx, r.service, []any{string(r.profile), q, taken})
 		})

@@ -140,7 +140,7 @@ func TestPoolPolicyEndsExactlyAtThePool(t *testing.T) {
 				t.Errorf("%+v", row)
 			}
 		}
-		err := h.usage.RefusalOf(ctx, usage.IngestTake{Profile: p, Input: 1, Records: 1})
+		_, err := h.usage.RefusalOf(ctx, usage.IngestTake{Profile: p, Input: 1, Records: 1})
 		if f := fault.Of(err); !strings.HasPrefix(f.Message, "You have exceeded the maximum limit of Data Input (200): ") || !strings.Contains(f.Message, "0 free in the account's pool") {
 			t.Error(f.Message)
 		}
@@ -344,7 +344,7 @@ func TestOverageIsCountedApart(t *testing.T) {
 			if h.send(p, 1) {
 				t.Fatal("accepted")
 			}
-			err := h.usage.RefusalOf(ctx, usage.IngestTake{Profile: p, Input: 1, Records: 1})
+			_, err := h.usage.RefusalOf(ctx, usage.IngestTake{Profile: p, Input: 1, Records: 1})
 			if !strings.HasPrefix(fault.Of(err).Message, "You have exceeded the maximum limit of Data Input (5): 21 used, 6 of them as overage, 1 more needed; ") {
 				t.Fatal(err)
 			}
@@ -355,7 +355,7 @@ func TestOverageIsCountedApart(t *testing.T) {
 			if h.send(p, 1) {
 				t.Fatal("stored beyond the limit")
 			}
-			err := h.usage.RefusalOf(ctx, usage.IngestTake{Profile: p, Input: 1, Records: 1})
+			_, err := h.usage.RefusalOf(ctx, usage.IngestTake{Profile: p, Input: 1, Records: 1})
 			if !strings.HasPrefix(fault.Of(err).Message, "You have exceeded the maximum limit of Data Records (21): 21 used") {
 				t.Fatal(err)
 			}

@@ -146,7 +146,7 @@ func (h *house) takeAny(p id.Profile, svc plan.Service, n int64) error {
 	}
 	ok, err := h.ingestOf(p, n, 0)
 	if err == nil && !ok {
-		err = h.usage.RefusalOf(context.Background(), usage.IngestTake{Profile: p, Input: n})
+		_, err = h.usage.RefusalOf(context.Background(), usage.IngestTake{Profile: p, Input: n})
 	}
 	return err
 }
@@ -181,7 +181,7 @@ func TestFlowsAndStocks(t *testing.T) {
 			if ok, err := h.ingest(other, 4); err != nil || ok {
 				t.Fatal(ok, err)
 			}
-			err := h.usage.RefusalOf(ctx, usage.IngestTake{Profile: other, Input: 4, Records: 4})
+			_, err := h.usage.RefusalOf(ctx, usage.IngestTake{Profile: other, Input: 4, Records: 4})
 			f := fault.Of(err)
 			if f.Status() != 402 || !strings.HasPrefix(f.Message, "You have exceeded the maximum limit of Data Input (10): 7 used, 4 more needed; it starts again at 2026-04-01T00:00:00.000Z") {
 				t.Fatal(f.Status(), f.Message)
@@ -214,7 +214,7 @@ func TestFlowsAndStocks(t *testing.T) {
 			if ok, _ := h.ingest(other, 1); ok {
 				t.Fatal("stored beyond the limit")
 			}
-			err := h.usage.RefusalOf(ctx, usage.IngestTake{Profile: other, Input: 1, Records: 1})
+			_, err := h.usage.RefusalOf(ctx, usage.IngestTake{Profile: other, Input: 1, Records: 1})
 			if !strings.HasPrefix(fault.Of(err).Message, "You have exceeded the maximum limit of Data Records (11): 11 used") {
 				t.Fatal(err)
 			}
@@ -519,6 +519,23 @@ func TestLeases(t *testing.T) {
 			}
 			if n := used(); n < true500 || n > true500+600 {
 				t.Fatal(n, true500)
+			}
+			h.clean()
+		})
+		t.Run("a clock that jumps ahead does not make a node take itself for dead", func(t *testing.T) {
+			before := used()
+			if err := h.usage.Spend(ctx, p, plan.Output, 10); err != nil {
+				t.Fatal(err)
+			}
+			h.clock.Advance(time.Hour)
+			if err := h.usage.Reap(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if err := h.usage.Stop(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if used() != before+10 {
+				t.Fatalf("%d units were spent, %d were counted", 10, used()-before)
 			}
 			h.clean()
 		})

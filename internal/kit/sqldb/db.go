@@ -19,6 +19,7 @@ import (
 	"modernc.org/sqlite"
 
 	"paddock/internal/kit/clock"
+	"paddock/internal/kit/crash"
 	"paddock/internal/kit/fault"
 )
 
@@ -40,10 +41,11 @@ type Options struct {
 // DB is an open database.
 type DB struct {
 	engine  Engine
-	path    string  // SQLite file, "" on PostgreSQL
-	read    *sql.DB // pool for reads; on PostgreSQL the only pool
-	write   *sql.DB // SQLite: one connection
-	writer  *conn   // SQLite: that connection with its prepared statements
+	path    string   // SQLite file, "" on PostgreSQL
+	read    *sql.DB  // pool for reads; on PostgreSQL the only pool
+	write   *sql.DB  // SQLite: one connection
+	writer  *conn    // SQLite: that connection with its prepared statements
+	turn    *os.File // SQLite: see beside.go
 	readers *stmtCache
 	clock   clock.Clock
 	log     *slog.Logger
@@ -100,6 +102,12 @@ func (db *DB) openSQLite(ctx context.Context, path string, opt Options) error {
 		db.write.Close()
 		return fmt.Errorf("open %s: %w", path, err)
 	}
+	// From here on it does not wait for locks by itself; see beside.go.
+	if _, err := c.ExecContext(ctx, "PRAGMA busy_timeout = 0"); err != nil {
+		db.write.Close()
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	db.turn = openTurnstile(path)
 	os.Chmod(path, 0o600) // it holds hashes of secrets; the folder's owner alone reads it
 	db.writer = newConn(c)
 	if db.read, err = sql.Open("sqlite", dsn("query_only(1)", "wal_autocheckpoint(0)")); err != nil {
@@ -156,9 +164,12 @@ func (db *DB) Close() error {
 		db.queue.close()
 		db.background.Wait()
 		if db.engine == SQLite {
-			db.writer.exec(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
+			db.writer.exec(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)") // as far as nobody else is at it
 			db.writer.close()
 			err = db.write.Close()
+			if db.turn != nil {
+				db.turn.Close()
+			}
 		}
 		err = errors.Join(err, db.read.Close())
 	})
@@ -249,9 +260,11 @@ func (db *DB) postgresTx(ctx context.Context, fn func(ctx context.Context) error
 	if err := fn(context.WithValue(ctx, txKey{}, t)); err != nil {
 		return err
 	}
+	crash.At("transaction before commit")
 	if err := p.Commit(); err != nil {
 		return unavailable(ctx, err)
 	}
+	crash.At("transaction after commit")
 	for _, f := range t.after {
 		f()
 	}

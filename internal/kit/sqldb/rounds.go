@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"paddock/internal/kit/clock"
+	"paddock/internal/kit/crash"
 	"paddock/internal/kit/fault"
 )
 
@@ -35,7 +36,7 @@ var errLost = errors.New("the transaction was lost")
 
 func (db *DB) sqliteRound(round []*job) error {
 	ctx := context.Background()
-	if _, err := db.writer.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := db.beginSQLite(ctx); err != nil {
 		return db.failed("begin", err)
 	}
 	single, batches, items := byBatch(round)
@@ -86,9 +87,11 @@ func (db *DB) sqliteRound(round []*job) error {
 		}
 		return nil
 	}
+	crash.At("round before commit")
 	if _, err := db.writer.exec(ctx, "COMMIT"); err != nil {
 		return db.abandon(err)
 	}
+	crash.At("round after commit")
 	for _, f := range batchAfter {
 		f()
 	}
@@ -208,6 +211,7 @@ func (db *DB) postgresAttempt(b batcher, jobs []*job) error {
 	if err != nil {
 		return err
 	}
+	crash.At("round before commit")
 	if err := p.Commit(); err != nil {
 		if wantsRetry(err) {
 			return err
@@ -216,6 +220,7 @@ func (db *DB) postgresAttempt(b batcher, jobs []*job) error {
 			return err
 		}
 	}
+	crash.At("round after commit")
 	for _, f := range t.after {
 		f()
 	}

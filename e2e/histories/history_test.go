@@ -1,0 +1,266 @@
+package histories
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// History is what happens to one fresh account, as rapid draws it. It is plain data, so that a failing one can be
+// kept as a file and run again. Numbers that name a device or profile count those that live when the step begins.
+type History struct {
+	Plan    int // of plans
+	Zone    int // of zones
+	Devices []Step
+	Phases  []Phase
+}
+
+// Phase is what happens at once: its lanes run side by side, each its steps in order. What is then there is
+// compared with the model.
+type Phase struct {
+	Jump  int    // of jumps: the clock moves before the phase
+	Pass  int    // when not 0: the server ends at the pass Pass …
+	Place string // … of this place of package crash, or of any when ""
+	Kill  int    // when not 0: the server is killed when so many steps have ended
+	End   Ending
+	Lanes [][]Step // steps about profiles stand in the first lane only
+}
+
+// Ending is what happens to the server when a phase is over.
+type Ending int
+
+const (
+	Stay Ending = iota
+	KillIt
+	StopIt
+)
+
+// Kind is what a step does.
+type Kind string
+
+// The steps. A, B and C mean what run_test.go makes of them.
+const (
+	Send     Kind = "send"     // A device, B points, C how
+	Fill     Kind = "fill"     // A device, B largest body: sends until not one point fits
+	Read     Kind = "read"     // A device, B most rows
+	Count    Kind = "count"    // A device
+	Delete   Kind = "delete"   // A device, B most points
+	Empty    Kind = "empty"    // A device
+	Make     Kind = "make"     // A profile, B type
+	Remove   Kind = "remove"   // A device
+	Tick     Kind = "tick"     // A jump: the clock moves in the midst of the phase
+	Allocate Kind = "allocate" // A profile, B tenths of the pool, C services and a second profile
+	Found    Kind = "found"    // a profile is created; A how
+	End      Kind = "end"      // A profile is deleted
+	Pause    Kind = "pause"    // A profile
+	Resume   Kind = "resume"   // A profile
+)
+
+// Step is one thing that somebody does.
+type Step struct {
+	Do      Kind
+	A, B, C int
+}
+
+func (s Step) String() string { return fmt.Sprintf("%s(%d,%d,%d)", s.Do, s.A, s.B, s.C) }
+
+// String is a history for people.
+func (h History) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "plan %s, zone %s, devices %v\n", plans[h.Plan].name, zones[h.Zone], h.Devices)
+	for i, p := range h.Phases {
+		fmt.Fprintf(&b, "phase %d:", i+1)
+		if p.Jump != 0 {
+			fmt.Fprintf(&b, " the clock moves (%s);", jumps[p.Jump].name)
+		}
+		if p.Pass > 0 {
+			fmt.Fprintf(&b, " ends at %q, pass %d;", cmp.Or(p.Place, "any place"), p.Pass)
+		}
+		if p.Kill > 0 {
+			fmt.Fprintf(&b, " killed after %d steps;", p.Kill)
+		}
+		b.WriteString([]string{"", " then killed", " then stopped"}[p.End] + "\n")
+		for _, l := range p.Lanes {
+			fmt.Fprintf(&b, "    %v\n", l)
+		}
+	}
+	return b.String()
+}
+
+// size says how much there is in a history: of failing ones the smallest is shown.
+func (h History) size() int {
+	n := len(h.Devices) + 3*len(h.Phases)
+	for _, p := range h.Phases {
+		for _, l := range p.Lanes {
+			n += 1 + 2*len(l)
+		}
+		if p.Jump != 0 {
+			n++
+		}
+		if p.Pass != 0 || p.Kill != 0 || p.End != Stay {
+			n++
+		}
+	}
+	return n
+}
+
+var zones = []string{"UTC", "Asia/Kathmandu", "America/St_Johns"}
+
+// jumps are how the clock moves. Those to the end of a cycle know the account's zone.
+var jumps = []struct {
+	name string
+	to   func(now time.Time, zone *time.Location) time.Time
+}{
+	{"not", func(now time.Time, _ *time.Location) time.Time { return now }},
+	{"+1 ms", after(time.Millisecond)},
+	{"+3 s", after(3 * time.Second)},
+	{"+70 s", after(70 * time.Second)},
+	{"+16 min", after(16 * time.Minute)},
+	{"+1 day", after(24 * time.Hour)},
+	{"to the last second of the cycle", func(now time.Time, zone *time.Location) time.Time { return cycleEnd(now, zone).Add(-time.Second) }},
+	{"to the next cycle", func(now time.Time, zone *time.Location) time.Time { return cycleEnd(now, zone) }},
+	{"+40 days", after(40 * 24 * time.Hour)},
+	{"-200 ms", after(-200 * time.Millisecond)},
+	{"-20 s", after(-20 * time.Second)},
+	{"-2 min", after(-2 * time.Minute)},
+}
+
+func after(d time.Duration) func(time.Time, *time.Location) time.Time {
+	return func(now time.Time, _ *time.Location) time.Time { return now.Add(d) }
+}
+
+func cycleEnd(now time.Time, zone *time.Location) time.Time {
+	y, m, _ := now.In(zone).Date()
+	return time.Date(y, m+1, 1, 0, 0, 0, 0, zone).UTC()
+}
+
+// places are those of package crash, with the passes after which it is worth to end there.
+var places = []struct {
+	name   string
+	passes int
+}{
+	{"round before commit", 4},
+	{"round after commit", 4},
+	{"transaction before commit", 3},
+	{"transaction after commit", 3},
+	{"points before acknowledgement", 4},
+	{"points detached, not released", 2},
+	{"deletion after a slice", 2},
+	{"lease taken, not spent", 3},
+	{"leases before they are settled", 1},
+	{"leases settled, not forgotten", 1},
+	{"dead lease ended, not booked", 1},
+	{"cycle remembered, not turned", 2},
+	{"allocation of one profile written", 2},
+	{"profile marked as deleted", 1},
+	{"profile left, its counters still there", 1},
+	{"profile purge between slices", 2},
+	{"profile purge after a slice of points", 1},
+	{"purge before a slice", 2},
+	{"purge between points and series", 2},
+	{"rate leased, not spent", 3},
+	{"last inputs taken, not written", 1},
+	{"uses of tokens taken, not written", 1},
+}
+
+// below draws a number from 0 to n-1, all alike. (rapid's own ranges prefer small numbers and bounds, by far.)
+func below(t *rapid.T, name string, n int) int {
+	return rapid.Custom(func(t *rapid.T) int {
+		v := 0
+		for m := 1; m < 8*n; m *= 2 {
+			v *= 2
+			if rapid.Bool().Draw(t, "bit") {
+				v++
+			}
+		}
+		return v % n
+	}).Draw(t, name)
+}
+
+// weighted draws an index by weights.
+func weighted(t *rapid.T, name string, weights ...int) int {
+	sum := 0
+	for _, w := range weights {
+		sum += w
+	}
+	n := below(t, name, sum)
+	for i, w := range weights {
+		if n -= w; n < 0 {
+			return i
+		}
+	}
+	panic("weights")
+}
+
+func drawStep(t *rapid.T) Step {
+	kinds := []Kind{Send, Send, Read, Count, Delete, Make, Remove, Empty, Fill}
+	s := Step{Do: kinds[weighted(t, "step", 30, 20, 14, 4, 6, 4, 3, 2, 2)], A: below(t, "A", 8)}
+	switch s.Do {
+	case Send:
+		s.B = 1 + below(t, "points", []int{4, 40, 400}[weighted(t, "size", 14, 5, 1)])
+		s.C = below(t, "how", 64)
+	case Fill:
+		s.B = 1 + below(t, "largest", 61)
+		s.C = below(t, "how", 1001)
+	case Read, Delete:
+		s.B = 1 + below(t, "rows", []int{6, 100}[weighted(t, "size", 1, 1)])
+	case Make:
+		s.B = below(t, "type", 6)
+	}
+	return s
+}
+
+func drawOwnerStep(t *rapid.T) Step {
+	kinds := []Kind{Allocate, Found, End, Pause, Resume}
+	s := Step{Do: kinds[weighted(t, "owner", 10, 6, 3, 1, 2)], A: below(t, "A", 8)}
+	switch s.Do {
+	case Allocate:
+		s.B = below(t, "tenths", 121)
+		s.C = below(t, "what", 64)
+	case Found:
+		s.B = below(t, "how", 4)
+	}
+	return s
+}
+
+func drawPhase(t *rapid.T) Phase {
+	p := Phase{
+		Jump: []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}[weighted(t, "jump", 40, 3, 4, 6, 4, 2, 5, 6, 2, 2, 3, 1)],
+		End:  []Ending{Stay, KillIt, StopIt}[weighted(t, "end", 20, 1, 2)],
+	}
+	switch weighted(t, "crash", 12, 5, 3) {
+	case 1:
+		place := places[below(t, "place", len(places))]
+		p.Place, p.Pass = place.name, 1+below(t, "pass", place.passes)
+	case 2:
+		p.Kill = 1 + below(t, "after", 12)
+	}
+	owner := weighted(t, "owner lane", 3, 2) == 1
+	if owner {
+		p.Lanes = append(p.Lanes, rapid.SliceOfN(rapid.Custom(drawOwnerStep), 1, 4).Draw(t, "owner's steps"))
+	} else {
+		p.Lanes = append(p.Lanes, nil)
+	}
+	p.Lanes = append(p.Lanes, rapid.SliceOfN(rapid.SliceOfN(rapid.Custom(drawStep), 1, 6), 1, 5).Draw(t, "lanes")...)
+	if weighted(t, "tick", 9, 1) == 1 {
+		s := Step{Do: Tick, A: 1 + below(t, "jump", len(jumps)-1)}
+		l := 1 + below(t, "lane", len(p.Lanes)-1)
+		p.Lanes[l] = append(p.Lanes[l], s)
+	}
+	return p
+}
+
+func drawHistory(t *rapid.T) History {
+	h := History{
+		Plan: weighted(t, "plan", 1, 2, 3, 4, 2),
+		Zone: weighted(t, "zone", 4, 1, 1),
+	}
+	h.Devices = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Step {
+		return Step{Do: Make, B: below(t, "type", 6)}
+	}), 1, 3).Draw(t, "devices")
+	h.Phases = rapid.SliceOfN(rapid.Custom(drawPhase), 1, 6).Draw(t, "phases")
+	return h
+}

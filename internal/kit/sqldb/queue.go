@@ -13,12 +13,15 @@ import (
 // The queue's shape (design: the ingest path). A round gives every waiting tenant quantum; one that is alone gets
 // loneQuantum, since it delays nobody: alone means that for a while (quiet) nobody else came, for whoever comes while
 // a large round runs waits for all of it. A round ends at maxRound so that commits stay short. A tenant that comes
-// with nothing in the queue stands before those that are behind with their work.
+// with nothing in the queue stands before those that are behind with their work, unless these were not reached in
+// maxOver rounds: then whoever is there stands before whoever comes, or tenants that come again after each answer
+// would keep them waiting for ever.
 const (
 	quantum     = 300
 	loneQuantum = 3000
 	maxRound    = 1500
 	quiet       = time.Second
+	maxOver     = 2
 	maxLine     = 20_000  // jobs of one tenant that may wait
 	maxQueue    = 100_000 // jobs that may wait in all
 	committers  = 2       // PostgreSQL: rounds under way at once
@@ -66,7 +69,8 @@ type queue struct {
 	wake   *sync.Cond
 	lines  map[string]*line
 	turn   []*line   // tenants with jobs, next in turn first
-	fresh  int       // how many of turn, from its start, had nothing here before
+	fresh  int       // how many of turn, from its start, stand before those that are behind
+	over   int       // rounds since one of the others was reached
 	last   string    // the tenant that came last
 	change time.Time // when another came
 	total  int
@@ -161,9 +165,10 @@ func (q *queue) draw() (round []*job, lines []*line) {
 	if len(q.turn) == 1 && time.Since(q.change) > quiet {
 		share, budget = loneQuantum, loneQuantum
 	}
-	pass := len(q.turn)
+	pass, fresh := len(q.turn), q.fresh
+	reached := 0
 	var keep []*line
-	for i := 0; i < pass && budget > 0; i++ {
+	for ; reached < pass && budget > 0; reached++ {
 		l := q.turn[0]
 		q.turn = q.turn[1:]
 		q.fresh = max(0, q.fresh-1)
@@ -194,6 +199,11 @@ func (q *queue) draw() (round []*job, lines []*line) {
 		}
 	}
 	q.turn = append(q.turn, keep...)
+	if q.over++; fresh == pass || reached > fresh {
+		q.over = 0
+	} else if q.over >= maxOver {
+		q.over, q.fresh = 0, len(q.turn)
+	}
 	return round, lines
 }
 

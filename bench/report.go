@@ -91,7 +91,7 @@ Written by `+"`make bench`"+`; do not edit. The figures are those of the machine
 | version | %s |
 | engine | SQLite, `+"`synchronous=FULL`"+`: a point is acknowledged when it is on the disk |
 | plans | `+"`%s`"+`: every check is made, the numbers are never reached |
-| server | `+"`paddock serve --listen 127.0.0.1:…`"+` with an empty data folder and default settings |
+| server | `+"`paddock serve --listen 127.0.0.1:…`"+` with default settings; the data folder is empty for start and memory, and holds the profiles below for the rest |
 | load | `+"`%s -s traffic.lua URL`"+`, %d rounds, wrk on the same machine |
 | devices | %d in one profile for the rates; for the last five lines %d, in one profile and in as many |
 

@@ -64,6 +64,7 @@ for (const engine of engines) {
           tokens: (await mine.profiles.tokenList(id)).map(({ name, permission }) => [name, permission]),
           deviceTokens: (await mine.devices.tokenList(device)).map(({ token }) => token),
           devices: await mine.devices.list({ amount: 100 }),
+          tagKeys: await mine.tags.getTagKeys("device"),
         };
       }
 
@@ -162,6 +163,7 @@ for (const engine of engines) {
             assert.deepEqual(await mine.devices.list({ filter }), [], JSON.stringify(filter));
           }
           assert.deepEqual(await mine.devices.list({ serial: `serial-${to}` }), []);
+          assert.deepEqual(await mine.tags.getTagKeys("device"), [`key_${from}`]);
           assert.deepEqual(ids(await mine.profiles.list()), [fenced[from].id], "one profile: its own");
           const tokens = await mine.profiles.tokenList(fenced[from].id, { amount: 100, filter: { token: victim.token } });
           assert.deepEqual(tokens, [], "another profile's token is not found by its text");

@@ -131,9 +131,9 @@ type want struct {
 // beyond takes what did not fit into limits, as far as policies accept it, in the transaction of ctx, and writes
 // the ledger. It answers the quarter of those that were taken; of the others nothing was.
 //
-// What is used never grows past max(allowed, used) but here, and what is drawn only while the account is locked: what is
-// free in its pool is read and drawn without another profile drawing the same. Counters are locked before accounts,
-// and nobody who has an account locked here waits for another's counter: neither rounds nor reads meet crosswise.
+// What is used never grows past max(allowed, used) but here, and what is drawn only while the pool is locked: what is
+// free in it is read and drawn without another profile drawing the same. Counters are locked before pools, and nobody
+// who has a pool locked here waits for another's counter: neither rounds nor reads meet crosswise.
 func (s *Service) beyond(ctx context.Context, wants []want) (map[id.Profile]int64, error) {
 	ps := make([]id.Profile, len(wants))
 	for i, w := range wants {
@@ -161,7 +161,7 @@ func (s *Service) beyond(ctx context.Context, wants []want) (map[id.Profile]int6
 	}
 	slices.Sort(accounts)
 	for _, a := range slices.Compact(accounts) {
-		if err := s.profiles.Lock(ctx, a); err != nil {
+		if err := s.lockPool(ctx, a); err != nil {
 			return nil, err
 		}
 	}
@@ -177,6 +177,16 @@ func (s *Service) beyond(ctx context.Context, wants []want) (map[id.Profile]int6
 		}
 	}
 	return taken, nil
+}
+
+// lockPool makes this transaction, which has locked a counter of the account, wait for others that draw on its pool. It
+// is not the lock of profile.Lock: whoever has that one waits for counters. Nor need it keep out those who change what
+// is allocated or who shares it: they lock every counter of the account first (open). So the first profile stays the
+// first until this transaction ends.
+func (s *Service) lockPool(ctx context.Context, a id.Account) error {
+	_, err := s.db.Exec(ctx, `UPDATE allocation SET version = version + 0
+		WHERE profile = (SELECT MIN(profile) FROM allocation WHERE account = $1)`, string(a))
+	return wrap("lock a pool", err)
 }
 
 // excess is a want that policies do not refuse, with its counter, which is locked.
@@ -238,7 +248,7 @@ func (w want) judge(c Counter, policies Policies) (refused, draws bool) {
 	return false, draws
 }
 
-// takeBeyond takes an excess, unless it draws more than its account, which is locked, has free.
+// takeBeyond takes an excess, unless it draws more than its account's pool, which is locked, has free.
 func (s *Service) takeBeyond(ctx context.Context, w *excess) (quarter int64, done bool, err error) {
 	c, policies := w.counter, w.policies
 	for _, n := range w.needs {
@@ -414,7 +424,7 @@ func (s *Service) PoolOf(ctx context.Context, a id.Account) (rows []PoolRow, cyc
 	return rows, cycleEnd, wrap("read the pool", err)
 }
 
-// freeOf is what of a service is free in an account's pool. Lock the account to draw on it.
+// freeOf is what of a service is free in an account's pool. Lock the pool to draw on it.
 func (s *Service) freeOf(ctx context.Context, a id.Account, svc plan.Service) (int64, error) {
 	pl, err := s.profiles.PlanOf(ctx, a)
 	if err != nil {

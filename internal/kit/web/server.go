@@ -90,7 +90,7 @@ type Server struct {
 	unmatched *routeMetrics
 	bodies    *gate.Gate   // memory for bodies, in bytes
 	slots     *gate.Gate   // requests in flight
-	open      atomic.Int64 // requests in progress
+	open      atomic.Int64 // requests in progress, without streams
 	holds     holds
 	pool      sync.Pool
 	idPrefix  string

@@ -50,6 +50,8 @@ func (x *exchange) stream(st Stream) {
 	if st.Close != nil {
 		defer st.Close()
 	}
+	x.s.open.Add(-1) // whoever listens keeps nobody busy, see holdBusy
+	defer x.s.open.Add(1)
 	select {
 	case <-x.s.draining:
 		// An answer other than 200 would end the client for good; a connection that breaks brings it back.

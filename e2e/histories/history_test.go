@@ -180,6 +180,11 @@ func below(t *rapid.T, name string, n int) int {
 	}).Draw(t, name)
 }
 
+// several draws 1 to most of something, all numbers alike.
+func several[T any](t *rapid.T, name string, of *rapid.Generator[T], most int) []T {
+	return rapid.SliceOfN(of, 1+below(t, "number", most), most).Draw(t, name)
+}
+
 // weighted draws an index by weights.
 func weighted(t *rapid.T, name string, weights ...int) int {
 	sum := 0
@@ -231,20 +236,24 @@ func drawPhase(t *rapid.T) Phase {
 		Jump: []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}[weighted(t, "jump", 40, 3, 4, 6, 4, 2, 5, 6, 2, 2, 3, 1)],
 		End:  []Ending{Stay, KillIt, StopIt}[weighted(t, "end", 20, 1, 2)],
 	}
-	switch weighted(t, "crash", 12, 5, 3) {
+	switch weighted(t, "crash", 8, 3, 6, 2) {
 	case 1:
 		place := places[below(t, "place", len(places))]
 		p.Place, p.Pass = place.name, 1+below(t, "pass", place.passes)
 	case 2:
+		p.Pass = 1 + below(t, "pass", 12)
+	case 3:
 		p.Kill = 1 + below(t, "after", 12)
 	}
 	owner := weighted(t, "owner lane", 3, 2) == 1
 	if owner {
-		p.Lanes = append(p.Lanes, rapid.SliceOfN(rapid.Custom(drawOwnerStep), 1, 4).Draw(t, "owner's steps"))
+		p.Lanes = append(p.Lanes, several(t, "owner's steps", rapid.Custom(drawOwnerStep), 4))
 	} else {
 		p.Lanes = append(p.Lanes, nil)
 	}
-	p.Lanes = append(p.Lanes, rapid.SliceOfN(rapid.SliceOfN(rapid.Custom(drawStep), 1, 6), 1, 5).Draw(t, "lanes")...)
+	p.Lanes = append(p.Lanes, several(t, "lanes", rapid.Custom(func(t *rapid.T) []Step {
+		return several(t, "steps", rapid.Custom(drawStep), 6)
+	}), 5)...)
 	if weighted(t, "tick", 9, 1) == 1 {
 		s := Step{Do: Tick, A: 1 + below(t, "jump", len(jumps)-1)}
 		l := 1 + below(t, "lane", len(p.Lanes)-1)
@@ -258,9 +267,9 @@ func drawHistory(t *rapid.T) History {
 		Plan: weighted(t, "plan", 1, 2, 3, 4, 2),
 		Zone: weighted(t, "zone", 4, 1, 1),
 	}
-	h.Devices = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Step {
+	h.Devices = several(t, "devices", rapid.Custom(func(t *rapid.T) Step {
 		return Step{Do: Make, B: below(t, "type", 6)}
-	}), 1, 3).Draw(t, "devices")
-	h.Phases = rapid.SliceOfN(rapid.Custom(drawPhase), 1, 6).Draw(t, "phases")
+	}), 3)
+	h.Phases = several(t, "phases", rapid.Custom(drawPhase), 6)
 	return h
 }

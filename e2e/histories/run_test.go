@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"paddock/e2e/server"
@@ -162,7 +164,7 @@ type act struct {
 	send       *send
 	start, end int64
 	from, to   time.Time
-	status     int // 0: nobody knows
+	status     int // 0: nobody knows; or neverSent
 	message    string
 	limit      string // of a refusal
 	needed     int64
@@ -174,6 +176,9 @@ type act struct {
 	like       *prof // of Found: what it shall be like
 	after      bool  // asked when the phase was over
 }
+
+// neverSent is the status of what no server has heard of.
+const neverSent = -1
 
 // posted is a row of an allocation.
 type posted struct {
@@ -419,7 +424,7 @@ func (r *run) phase(p Phase) {
 		}
 	default:
 		for _, a := range r.acts {
-			if a.status == 0 {
+			if a.status <= 0 {
 				r.fail("a request to a living server fails", "%v: %s", a.step, a.message)
 			}
 		}
@@ -612,7 +617,9 @@ func (r *run) call(a *act, method, path, token string, body any, key string, res
 	req.Header.Set("token", token)
 	answer, err := r.w.server.Client.Do(req)
 	if err != nil {
-		a.message = err.Error()
+		if a.message = err.Error(); errors.Is(err, syscall.ECONNREFUSED) {
+			a.status = neverSent
+		}
 		return
 	}
 	raw, err := io.ReadAll(answer.Body)
@@ -962,7 +969,7 @@ func (r *run) retry() {
 		again := &act{kind: Send, step: a.step, prof: a.prof, dev: a.dev, send: a.send, n: a.n, after: true}
 		r.post(again)
 		switch {
-		case again.status == 0:
+		case again.status <= 0:
 			r.fail("a request to a living server fails", "retry of %s: %s", a.send.tag, again.message)
 		case again.status/100 == 2:
 			a.send.state = stored

@@ -296,7 +296,9 @@ func (s *Service) release(ctx context.Context, p id.Profile, svc plan.Service, n
 	})
 }
 
-// inCycle runs what needs a counter of the present cycle, again when it did nothing because that cycle was over.
+// inCycle runs what needs a counter of the present cycle, again when it did nothing because that cycle was over. On
+// PostgreSQL another transaction may have turned it in between, which looks like a counter that was never over: so
+// it runs again in any case.
 func (s *Service) inCycle(ctx context.Context, p id.Profile, run func(now, quarter int64) (bool, error)) (bool, error) {
 	for turned := false; ; turned = true {
 		now := s.now()
@@ -304,8 +306,7 @@ func (s *Service) inCycle(ctx context.Context, p id.Profile, run func(now, quart
 		if err != nil || done || turned {
 			return done, err
 		}
-		ended, err := s.turnEnded(ctx, []id.Profile{p})
-		if err != nil || len(ended) == 0 {
+		if _, err := s.turnEnded(ctx, []id.Profile{p}); err != nil {
 			return false, err
 		}
 	}

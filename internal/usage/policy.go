@@ -312,8 +312,7 @@ func (s *Service) lockCounter(ctx context.Context, p id.Profile) (c Counter, fou
 		if err != nil || found || turned {
 			return c, found, wrap("lock a counter", err)
 		}
-		ended, err := s.turnEnded(ctx, []id.Profile{p})
-		if err != nil || len(ended) == 0 {
+		if _, err := s.turnEnded(ctx, []id.Profile{p}); err != nil { // or another transaction has turned it meanwhile
 			return c, false, err
 		}
 	}

@@ -73,6 +73,12 @@ func (r *run) adopt(p *prof, seen *row, used, limit map[string]int64) {
 		p.total[svc] = seen.total(svc)
 	}
 	p.count = int64(len(seen.devices))
+	p.marked = map[string]int64{}
+	for _, svc := range services {
+		if !p.over || svc == "data_records" {
+			p.marked[svc] = seen.cycle.over[svc]
+		}
+	}
 	p.auto = seen.auto
 	p.alloc, p.first = map[string]int64{}, seen.alloc
 	for svc, n := range seen.alloc {
@@ -248,6 +254,7 @@ func (r *run) settle(s *sight) {
 				r.fail("a pause is lost", "profile %s: paused %v", p.name, paused)
 			}
 			p.paused = paused
+			r.settlePolicies(p)
 		}
 	}
 	for id, seen := range s.profiles {
@@ -286,15 +293,32 @@ func (r *run) settle(s *sight) {
 	}
 }
 
+// settlePolicies looks which policies a profile has.
+func (r *run) settlePolicies(p *prof) {
+	a := &act{kind: "policies", prof: p}
+	var out map[string]string
+	if r.call(a, "GET", "/profile/"+p.id+"/policies", r.ownerToken(nil), nil, "", &out); a.status != 200 {
+		r.fail("policies are refused", "profile %s: %d %s", p.name, a.status, a.message)
+	}
+	for _, svc := range services {
+		is := int64(slices.Index(policies, out[svc]))
+		if lo, hi := p.policies[svc].over(r.seq, r.seq); is != lo && is != hi {
+			r.fail("a policy is not what was set", "profile %s: %s is %s", p.name, svc, out[svc])
+		}
+		p.policy[svc] = is
+	}
+}
+
 func (r *run) isPaused(p *prof) (paused bool, err error) {
 	err = r.w.eyes.QueryRow("SELECT paused FROM profile WHERE id = $1", p.id).Scan(&paused)
 	return paused, err
 }
 
 // bounds are what a profile may have used of a service when a request came and when it was answered, without
-// that request.
+// that request and without what was marked as overage.
 func (r *run) bounds(p *prof, svc string, a *act, acts []*act) (lo, hi int64) {
-	lo, hi = p.used[svc], p.used[svc]
+	lo, hi = p.used[svc]-p.marked[svc], p.used[svc]-p.marked[svc]
+	_, policy := p.policies[svc].over(0, a.end)
 	removed := false
 	for _, o := range acts {
 		if o == a || o.prof != p || o.after {
@@ -311,7 +335,7 @@ func (r *run) bounds(p *prof, svc string, a *act, acts []*act) (lo, hi int64) {
 			if o.start < a.end {
 				hi += o.n
 			}
-			if o.end < a.start {
+			if o.end < a.start && policy != overage {
 				lo += o.n
 			}
 		case o.status == 0 && o.start < a.end:
@@ -405,7 +429,7 @@ func (r *run) judge(a *act, acts []*act) {
 		if n := r.countAt(a); a.status/100 == 2 && n < 2 || a.status == 409 && n > 1 {
 			wrong("the last profile goes, or another stays", "there are %d", n)
 		}
-	case Pause, Resume:
+	case Pause, Resume, Policy:
 		if a.status/100 != 2 && !(a.status == 404 && aliveLo == 0) {
 			wrong("an answer is unexpected", "")
 		}
@@ -480,6 +504,16 @@ func (r *run) judgeLimit(a *act, acts []*act, wrong func(string, string, ...any)
 	for _, svc := range of {
 		usedLo, usedHi := r.bounds(a.prof, svc, a, acts)
 		allowedLo, allowedHi := a.prof.allowed[svc].over(a.start, a.end)
+		policyLo, policyHi := a.prof.policies[svc].over(a.start, a.end)
+		if policyHi == pool {
+			allowedHi = max(allowedHi, r.pool(svc))
+		}
+		if policyHi == overage {
+			allowedHi = 1 << 60
+		}
+		if !ok && svc == a.limit && policyLo == overage {
+			wrong("overage is refused", "profile %s: %s", a.prof.name, svc)
+		}
 		if ok && n > 0 && usedLo+n > allowedHi {
 			wrong("a limit is passed", "profile %s: %d more of %s after at least %d of at most %d", a.prof.name, n, svc, usedLo, allowedHi)
 		}
@@ -542,7 +576,7 @@ func (r *run) judgeAllocation(a *act, acts []*act, wrong func(string, string, ..
 				allowedLo, allowedHi = min(allowedLo, after), min(allowedHi, after)
 			}
 			takenLo += max(lo, allowedLo)
-			takenHi += max(hi, allowedHi)
+			takenHi += max(hi+q.marked[svc], allowedHi) // a larger limit takes in what was marked of a stock
 		}
 		if !raised {
 			continue
@@ -657,14 +691,14 @@ func (r *run) account(s *sight) {
 		for _, p := range s.profiles {
 			for _, c := range p.past {
 				if p.cycle == nil || c.start != p.cycle.start {
-					perCycle[c.end] += c.used[svc]
+					perCycle[c.end] += c.regular(svc)
 				}
 			}
 			if p.cycle == nil {
 				continue
 			}
-			perCycle[p.cycle.end] += p.cycle.used[svc]
-			used, allowed := p.cycle.used[svc], p.cycle.allowed[svc]
+			perCycle[p.cycle.end] += p.cycle.regular(svc)
+			used, allowed := p.cycle.regular(svc), p.cycle.allowed[svc]
 			if p.cycle.end <= now {
 				allowed = p.alloc[svc]
 				if svc != "data_records" {
@@ -699,7 +733,7 @@ func show(s *sight) string {
 	for _, p := range s.profiles {
 		fmt.Fprintf(&b, "\n  %s deleted=%v alloc=%v", p.name, p.deleted, p.alloc)
 		for _, c := range append(slices.Clone(p.past), p.current()...) {
-			fmt.Fprintf(&b, "\n    %s – %s used %v allowed %v", time.UnixMilli(c.start).UTC(), time.UnixMilli(c.end).UTC(), c.used, c.allowed)
+			fmt.Fprintf(&b, "\n    %s – %s used %v over %v allowed %v", time.UnixMilli(c.start).UTC(), time.UnixMilli(c.end).UTC(), c.used, c.over, c.allowed)
 		}
 	}
 	return b.String()
@@ -866,13 +900,18 @@ func (r *run) figures(p *prof, seen *row, acts []*act, lost bool) {
 		if lost && svc == "output" {
 			before += max(1, r.pool(svc)/100) // what the server that was killed had leased was counted before
 		}
+		if _, policy := p.policies[svc].over(0, r.seq); policy != block {
+			most = 1 << 60 // the account's pool is looked at elsewhere
+		}
+		most += p.marked[svc]
 		if used[svc] > limit[svc] && used[svc] > before && used[svc] > most {
 			r.fail("a limit is passed", "profile %s has used %d of %s, before %d; at most %d were allowed", p.name, used[svc], svc, p.used[svc], most)
 		}
 		if want, known := p.alloc[svc]; known && seen.alloc[svc] != want && !r.openAllocation(p, acts) {
 			r.fail("an allocation is not what was set", "profile %s has %d of %s, set were %d", p.name, seen.alloc[svc], svc, want)
 		}
-		steady = steady && p.allowed[svc].steady()
+		steady = steady && p.allowed[svc].steady() && p.policies[svc].steady() && p.policies[svc].is(block, r.seq)
+		r.marks(p, svc, seen, acts)
 	}
 	if svc := "input"; used[svc] != seen.cycle.used[svc] && seen.cycle.end > r.w.page.now().UnixMilli() {
 		r.fail("the API and the database differ", "profile %s has used %d of input by the API, %d in the database", p.name, used[svc], seen.cycle.used[svc])
@@ -892,11 +931,36 @@ func (r *run) figures(p *prof, seen *row, acts []*act, lost bool) {
 		if a.limit == "data_records" && (emptied || r.volatile(p)) {
 			continue
 		}
-		if used[a.limit] != limit[a.limit] && used[a.limit] <= p.limit[a.limit] {
+		if used[a.limit]-seen.cycle.over[a.limit] < limit[a.limit] {
 			r.fail("a limit is not used up", "profile %s was refused one point by %s at %d of %d", p.name, a.limit, used[a.limit], limit[a.limit])
 		}
 	}
 	r.adopt(p, seen, used, limit)
+}
+
+// marks looks at what was marked as overage: what did not fit, to the unit, and nothing when the policy is another.
+func (r *run) marks(p *prof, svc string, seen *row, acts []*act) {
+	now := r.w.page.now().UnixMilli()
+	if r.tick || p.fresh || p.over || seen.cycle.end <= now || r.volatile(p) || !p.allowed[svc].steady() || !p.policies[svc].steady() {
+		return
+	}
+	for _, a := range acts {
+		if a.prof == p && (a.kind == Delete || a.kind == Empty || a.kind == Remove) || a.kind == Found || a.kind == End || a.kind == Allocate {
+			return
+		}
+	}
+	want := p.marked[svc]
+	if p.policy[svc] == overage {
+		if svc == "output" { // which is leased ahead
+			return
+		}
+		before := p.used[svc] - p.marked[svc]
+		want = seen.cycle.used[svc] - max(before, min(p.limit[svc], before+seen.cycle.used[svc]-p.used[svc]))
+	}
+	if got := seen.cycle.over[svc]; got != want {
+		r.fail("overage is not what did not fit", "profile %s: %d of %s are marked, %d are over: used %d, before %d with %d marked, allowed %d",
+			p.name, got, svc, want, seen.cycle.used[svc], p.used[svc], p.marked[svc], p.limit[svc])
+	}
 }
 
 // openAllocation says that an allocation of this phase was not answered.

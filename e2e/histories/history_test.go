@@ -57,6 +57,7 @@ const (
 	End      Kind = "end"      // A profile is deleted
 	Pause    Kind = "pause"    // A profile
 	Resume   Kind = "resume"   // A profile
+	Policy   Kind = "policy"   // A profile, B of policies, C services
 )
 
 // Step is one thing that somebody does.
@@ -106,6 +107,15 @@ func (h History) size() int {
 	}
 	return n
 }
+
+// policies are what may happen at a limit, in the order in which they refuse less.
+var policies = []string{"block", "pool", "overage"}
+
+const (
+	block = iota
+	pool
+	overage
+)
 
 var zones = []string{"UTC", "Asia/Kathmandu", "America/St_Johns"}
 
@@ -219,12 +229,14 @@ func drawStep(t *rapid.T) Step {
 }
 
 func drawOwnerStep(t *rapid.T) Step {
-	kinds := []Kind{Allocate, Found, End, Pause, Resume}
-	s := Step{Do: kinds[weighted(t, "owner", 10, 6, 3, 1, 2)], A: below(t, "A", 8)}
+	kinds := []Kind{Allocate, Found, End, Pause, Resume, Policy}
+	s := Step{Do: kinds[weighted(t, "owner", 10, 6, 3, 1, 2, 5)], A: below(t, "A", 8)}
 	switch s.Do {
 	case Allocate:
 		s.B = below(t, "tenths", 121)
 		s.C = below(t, "what", 64)
+	case Policy:
+		s.B, s.C = below(t, "policy", len(policies)), below(t, "services", 8)
 	case Found:
 		s.B = below(t, "how", 4)
 	}

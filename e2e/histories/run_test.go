@@ -100,6 +100,10 @@ type prof struct {
 
 	alive, active *timeline
 	allowed       map[string]*timeline
+
+	policy   map[string]int64 // of policies
+	policies map[string]*timeline
+	marked   map[string]int64 // of used, at the beginning of the phase
 }
 
 // dev is a device as the test knows it.
@@ -311,7 +315,7 @@ func (r *run) begin() {
 		"--plan", r.plan.name, "--timezone", zones[r.h.Zone], "--password-stdin")
 	r.must(err, "make an account")
 	r.must(json.Unmarshal([]byte(out), &r.owner), "make an account: "+out)
-	p := &prof{id: r.owner.Profile, name: name, token: r.owner.Token, auto: true, alive: at(1), active: at(1)}
+	p := &prof{id: r.owner.Profile, name: name, token: r.owner.Token, auto: true, alive: at(1), active: at(1), policy: map[string]int64{}}
 	p.alloc = map[string]int64{"input": r.plan.input, "output": r.plan.output, "data_records": r.plan.records}
 	r.profiles = []*prof{p}
 	for _, d := range r.h.Devices {
@@ -373,9 +377,9 @@ func (r *run) phase(p Phase) {
 		if pr.paused {
 			pr.active = at(0)
 		}
-		pr.allowed = map[string]*timeline{}
+		pr.allowed, pr.policies = map[string]*timeline{}, map[string]*timeline{}
 		for _, svc := range services {
-			pr.allowed[svc] = at(pr.limit[svc])
+			pr.allowed[svc], pr.policies[svc] = at(pr.limit[svc]), at(pr.policy[svc])
 		}
 	}
 	for _, d := range r.present() {
@@ -561,6 +565,8 @@ func (l *lane) step(s Step) {
 		l.end(s)
 	case Pause, Resume:
 		l.pause(s)
+	case Policy:
+		l.setPolicy(s)
 	}
 }
 
@@ -869,10 +875,10 @@ func (r *run) blur(p *prof, start, end int64) {
 
 func (l *lane) found(s Step) {
 	p := &prof{name: l.name("p"), auto: true, fresh: true, alive: at(1), active: at(1), alloc: map[string]int64{},
-		used: map[string]int64{}, limit: map[string]int64{}, total: map[string]int64{}}
-	p.allowed = map[string]*timeline{}
+		used: map[string]int64{}, limit: map[string]int64{}, total: map[string]int64{}, policy: map[string]int64{}, marked: map[string]int64{}}
+	p.allowed, p.policies = map[string]*timeline{}, map[string]*timeline{}
 	for _, svc := range services {
-		p.allowed[svc] = between(0, l.pool(svc))
+		p.allowed[svc], p.policies[svc] = between(0, l.pool(svc)), at(block)
 	}
 	body, path := map[string]any{"name": p.name}, "/profile"
 	var like *prof
@@ -958,6 +964,26 @@ func (l *lane) pause(s Step) {
 			v = 0
 		}
 		p.active.change(a.start, a.end, v, v, a.status != 0)
+	}
+}
+
+func (l *lane) setPolicy(s Step) {
+	p := l.profile(s.A)
+	a := &act{kind: Policy, step: s, prof: p}
+	body := map[string]string{}
+	for i, svc := range services {
+		if s.C == 0 || s.C>>i&1 == 1 {
+			body[svc] = policies[s.B]
+		}
+	}
+	l.call(a, "PUT", "/profile/"+p.id+"/policies", l.ownerToken(nil), body, "", nil)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a.status/100 != 2 && a.status != 0 {
+		return
+	}
+	for svc := range body {
+		p.policies[svc].change(a.start, a.end, int64(s.B), int64(s.B), a.status != 0)
 	}
 }
 

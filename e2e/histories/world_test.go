@@ -239,8 +239,12 @@ type row struct {
 
 type cycle struct {
 	start, end    int64
-	used, allowed map[string]int64
+	used, allowed map[string]int64 // allowed by the allocation
+	over          map[string]int64 // the part of used that was accepted beyond it, and marked
 }
+
+// regular is what was used of the account's pool.
+func (c *cycle) regular(svc string) int64 { return c.used[svc] - c.over[svc] }
 
 var services = []string{"input", "output", "data_records"}
 
@@ -306,13 +310,13 @@ func (w *world) look(account string) (*sight, error) {
 		}
 		return nil
 	})
-	const columns = "cycle_start, cycle_end, input_used, output_used, data_records_used, input_allowed, output_allowed, data_records_allowed"
+	const columns = "cycle_start, cycle_end, input_used, output_used, data_records_used, input_allowed, output_allowed, data_records_allowed, input_over, output_over, data_records_over"
 	scanCycle := func(scan func(...any) error) (c cycle, err error) {
-		var u, a [3]int64
-		err = scan(&c.start, &c.end, &u[0], &u[1], &u[2], &a[0], &a[1], &a[2])
-		c.used, c.allowed = map[string]int64{}, map[string]int64{}
+		var u, a, o [3]int64
+		err = scan(&c.start, &c.end, &u[0], &u[1], &u[2], &a[0], &a[1], &a[2], &o[0], &o[1], &o[2])
+		c.used, c.allowed, c.over = map[string]int64{}, map[string]int64{}, map[string]int64{}
 		for i, svc := range services {
-			c.used[svc], c.allowed[svc] = u[i], a[i]
+			c.used[svc], c.allowed[svc], c.over[svc] = u[i], a[i]-o[i], o[i]
 		}
 		return c, err
 	}

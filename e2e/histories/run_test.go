@@ -116,7 +116,6 @@ type dev struct {
 	alive     *timeline
 	sends     []*send
 	removing  bool // something of it was deleted in this phase
-	kept      int64
 }
 
 func (d *dev) mutable() bool { return d.kind%2 == 0 }
@@ -148,7 +147,6 @@ type send struct {
 	state  sendState
 	kept   int64 // how many of its points were there when one looked last
 	fresh  bool  // of this phase
-	odd    bool  // deletions may have had part of it
 }
 
 type sendState int

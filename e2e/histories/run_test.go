@@ -991,6 +991,9 @@ func (r *run) retry() {
 		if a.kind != Send || a.status != 0 || a.send.key == "" {
 			continue
 		}
+		if r.w.page.now().Sub(a.from).Abs() > 20*time.Hour {
+			continue // keys are forgotten after a day
+		}
 		again := &act{kind: Send, step: a.step, prof: a.prof, dev: a.dev, send: a.send, n: a.n, after: true}
 		r.post(again)
 		switch {

@@ -3,7 +3,7 @@
 //
 // A key is a path of at most 16 segments joined by "/", for example "profile/<id>/logo.png"; a segment is
 // 1 to 128 of A-Z a-z 0-9 . _ - and does not begin with a dot. Names that people choose are not keys: a room
-// maps them. Folder is the store on a local disk; other stores fit behind Store.
+// maps them. Folder is the store on a local disk, Bucket one that speaks S3; ParseWhere reads which one a setting names.
 package blob
 
 import (

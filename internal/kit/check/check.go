@@ -43,3 +43,28 @@ func clean(field, s string, lines bool) error {
 	}
 	return nil
 }
+
+// Shallow reports whether JSON text nests at most so many levels, counted from the level it stands at; it need not be valid. It looks
+// before anything recursive does.
+func Shallow(text []byte, level, most int) bool {
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted:
+			if c == '\\' {
+				i++
+			} else if c == '"' {
+				quoted = false
+			}
+		case c == '"':
+			quoted = true
+		case c == '{' || c == '[':
+			if level++; level > most {
+				return false
+			}
+		case c == '}' || c == ']':
+			level--
+		}
+	}
+	return true
+}

@@ -33,3 +33,23 @@ func TestTexts(t *testing.T) {
 		})
 	}
 }
+
+func TestShallow(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		level int
+		want  bool
+	}{
+		{`{"a":[1]}`, 0, true},
+		{`{"a":[{}]}`, 0, false},
+		{`{"a":[1]}`, 1, false},
+		{`["[[[","\"[[[","\\",[1],[2]]`, 0, true},
+		{`["\\\\",[[`, 0, false},
+		{`]]]]`, 0, true},
+		{``, 0, true},
+	} {
+		if got := Shallow([]byte(c.text), c.level, 2); got != c.want {
+			t.Errorf("%s from %d: %v", c.text, c.level, got)
+		}
+	}
+}

@@ -6,6 +6,7 @@ package gate
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -129,12 +130,7 @@ func (g *Gate) Enter(ctx context.Context, tenant string, cost int) (Pass, error)
 	if w.granted {
 		g.leave(l, cost)
 	} else {
-		for i, x := range l.wait {
-			if x == w {
-				l.wait = append(l.wait[:i], l.wait[i+1:]...)
-				break
-			}
-		}
+		l.wait = slices.DeleteFunc(l.wait, func(x *waiter) bool { return x == w })
 		g.grant() // who stood behind may want less
 		g.forget(l)
 	}

@@ -71,6 +71,12 @@ func New(db *sqldb.DB, clk clock.Clock, log *slog.Logger) *Runner {
 // Lease changes how long a lease lasts unrenewed. Call it before Start.
 func (r *Runner) Lease(d time.Duration) { r.lease = d }
 
+// Forget drops all leases: in a database that was restored from a backup their holders are gone, and every job is due.
+func (r *Runner) Forget(ctx context.Context) error {
+	_, err := r.db.Exec(ctx, "DELETE FROM job_lease")
+	return err
+}
+
 // Every names a job that one node runs per interval, the first time soon after Start. It panics on a name
 // used twice, on an interval that is not positive, and after Start.
 func (r *Runner) Every(name string, interval time.Duration, do func(ctx context.Context) error) {

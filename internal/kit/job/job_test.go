@@ -125,7 +125,7 @@ func TestEvery(t *testing.T) {
 		})
 		t.Run("a long job keeps its lease, and loses it with its context when another node has it", func(t *testing.T) {
 			r, log := runner(t, db, clock.System)
-			r.Lease(150 * time.Millisecond)
+			r.Lease(time.Second)
 			var runs atomic.Int32
 			var lost atomic.Bool
 			r.Every("slow", time.Hour, func(ctx context.Context) error {
@@ -140,7 +140,7 @@ func TestEvery(t *testing.T) {
 			second.Every("slow", time.Hour, func(context.Context) error { stolen.Add(1); return nil })
 			eventually(t, "a start", func() bool { return runs.Load() == 1 })
 			second.Start(ctx)
-			time.Sleep(500 * time.Millisecond) // several leases long
+			time.Sleep(2500 * time.Millisecond) // more than two leases
 			if stolen.Load() != 0 || lost.Load() {
 				t.Fatal("the lease was not renewed")
 			}

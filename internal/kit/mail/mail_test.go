@@ -3,166 +3,25 @@ package mail_test
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"io"
 	"log/slog"
-	"math/big"
-	"net"
 	netmail "net/mail"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
 	"paddock/internal/kit/clock"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/mail"
+	"paddock/internal/kit/mail/mailtest"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/kit/sqldb/sqldbtest"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
-
-// postOffice is a real SMTP server that keeps what it gets.
-type postOffice struct {
-	*smtp.Server
-	Addr  string
-	CA    *x509.CertPool
-	mu    sync.Mutex
-	mails []delivered
-	fail  error // for RCPT; nil accepts
-	user  string
-	pass  string
-}
-
-type delivered struct {
-	from, to string
-	raw      []byte
-	tls      bool
-	authed   bool
-}
-
-type session struct {
-	o *postOffice
-	c *smtp.Conn
-	d delivered
-}
-
-func (s *session) Reset()        { s.d = delivered{authed: s.d.authed} }
-func (s *session) Logout() error { return nil }
-func (s *session) Mail(from string, _ *smtp.MailOptions) error {
-	if s.o.user != "" && !s.d.authed {
-		return smtp.ErrAuthRequired
-	}
-	s.d.from = from
-	return nil
-}
-func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
-	s.o.mu.Lock()
-	defer s.o.mu.Unlock()
-	s.d.to = to
-	return s.o.fail
-}
-func (s *session) Data(r io.Reader) error {
-	b, err := io.ReadAll(r)
-	if err != nil {
-		return err
-	}
-	s.d.raw = b
-	_, s.d.tls = s.c.TLSConnectionState()
-	s.o.mu.Lock()
-	defer s.o.mu.Unlock()
-	s.o.mails = append(s.o.mails, s.d)
-	return nil
-}
-func (s *session) AuthMechanisms() []string {
-	if s.o.user == "" {
-		return nil
-	}
-	return []string{sasl.Plain}
-}
-func (s *session) Auth(string) (sasl.Server, error) {
-	return sasl.NewPlainServer(func(_, user, pass string) error {
-		if user != s.o.user || pass != s.o.pass {
-			return smtp.ErrAuthFailed
-		}
-		s.d.authed = true
-		return nil
-	}), nil
-}
-
-func (o *postOffice) got() []delivered {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return append([]delivered(nil), o.mails...)
-}
-
-func (o *postOffice) refuse(err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.fail = err
-}
-
-// openPostOffice starts a server on a free port. implicit speaks TLS from the first byte; with starttls false
-// and implicit false it has no TLS at all.
-func openPostOffice(t *testing.T, starttls, implicit bool, user, pass string) *postOffice {
-	t.Helper()
-	o := &postOffice{user: user, pass: pass}
-	cert, pool := certificate(t)
-	o.CA = pool
-	conf := &tls.Config{Certificates: []tls.Certificate{cert}}
-	o.Server = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
-		return &session{o: o, c: c}, nil
-	}))
-	o.Domain = "post.test"
-	o.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Addr = l.Addr().String()
-	if starttls {
-		o.TLSConfig = conf
-	} else if !implicit {
-		o.AllowInsecureAuth = true
-	}
-	if implicit {
-		l = tls.NewListener(l, conf)
-	}
-	go o.Serve(l)
-	t.Cleanup(func() { o.Close() })
-	return o
-}
-
-func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
-}
 
 func mailer(t *testing.T, db *sqldb.DB, cfg mail.Config) *mail.Mailer {
 	t.Helper()
@@ -273,17 +132,17 @@ func TestDelivery(t *testing.T) {
 	sqldbtest.Each(t, []sqldb.Source{mail.Migrations()}, func(t *testing.T, db *sqldb.DB) {
 		ctx := t.Context()
 		t.Run("by STARTTLS with a password, and nothing is left behind", func(t *testing.T) {
-			o := openPostOffice(t, true, false, "paddock", "s3cr/t")
+			o := mailtest.Open(t, true, false, "paddock", "s3cr/t")
 			m := mailer(t, db, mail.Config{SMTPURL: "smtp://paddock:s3cr%2Ft@" + o.Addr + "?starttls=required", From: "no-reply@farm.test", Name: "The Farm", RootCAs: o.CA})
 			if err := m.Send(ctx, hello); err != nil {
 				t.Fatal(err)
 			}
 			deliver(t, m, 1)
-			got := o.got()
-			if len(got) != 1 || !got[0].tls || !got[0].authed || got[0].from != "no-reply@farm.test" || got[0].to != "bob@example.com" {
+			got := o.Got()
+			if len(got) != 1 || !got[0].TLS || !got[0].Authed || got[0].From != "no-reply@farm.test" || got[0].To != "bob@example.com" {
 				t.Fatalf("got %+v", got)
 			}
-			msg, err := netmail.ReadMessage(bytes.NewReader(got[0].raw))
+			msg, err := netmail.ReadMessage(bytes.NewReader(got[0].Raw))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -300,40 +159,67 @@ func TestDelivery(t *testing.T) {
 				t.Errorf("outbox: %+v", q)
 			}
 		})
+		t.Run("in a thread", func(t *testing.T) {
+			o := mailtest.Open(t, false, false, "", "")
+			m := mailer(t, db, mail.Config{SMTPURL: "smtp://" + o.Addr, From: "no-reply@farm.test"})
+			first, second := hello, hello
+			first.Thread = mail.Thread{ID: "ticket-1.a"}
+			second.Thread = mail.Thread{ID: "ticket-1.c", Answers: []string{"ticket-1.a", "ticket-1.b"}}
+			if err := errors.Join(m.Send(ctx, first), m.Send(ctx, second)); err != nil {
+				t.Fatal(err)
+			}
+			deliver(t, m, 2)
+			for i, want := range [][3]string{{"<ticket-1.a@farm.test>", "", ""}, {"<ticket-1.c@farm.test>", "<ticket-1.b@farm.test>", "<ticket-1.a@farm.test> <ticket-1.b@farm.test>"}} {
+				msg, err := netmail.ReadMessage(bytes.NewReader(o.Got()[i].Raw))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := [3]string{msg.Header.Get("Message-Id"), msg.Header.Get("In-Reply-To"), msg.Header.Get("References")}; got != want {
+					t.Errorf("%q, want %q", got, want)
+				}
+			}
+			for _, bad := range []mail.Thread{{ID: "a b"}, {ID: "a>"}, {ID: "a", Answers: []string{"x@y"}}, {Answers: make([]string, 11)}} {
+				msg := hello
+				msg.Thread = bad
+				if err := m.Send(ctx, msg); !fault.Is(err, fault.Invalid) {
+					t.Errorf("%+v: %v", bad, err)
+				}
+			}
+		})
 		t.Run("by smtps", func(t *testing.T) {
-			o := openPostOffice(t, false, true, "paddock", "pw")
+			o := mailtest.Open(t, false, true, "paddock", "pw")
 			m := mailer(t, db, mail.Config{SMTPURL: "smtps://paddock:pw@" + o.Addr, From: "no-reply@farm.test", RootCAs: o.CA})
 			if err := m.Send(ctx, hello); err != nil {
 				t.Fatal(err)
 			}
 			deliver(t, m, 1)
-			if got := o.got(); len(got) != 1 || !got[0].authed {
+			if got := o.Got(); len(got) != 1 || !got[0].Authed {
 				t.Fatalf("got %+v", got)
 			}
 		})
 		t.Run("in the clear when the server has no TLS and none is required", func(t *testing.T) {
-			o := openPostOffice(t, false, false, "", "")
+			o := mailtest.Open(t, false, false, "", "")
 			m := mailer(t, db, mail.Config{SMTPURL: "smtp://" + o.Addr, From: "no-reply@farm.test"})
 			if err := m.Send(ctx, hello); err != nil {
 				t.Fatal(err)
 			}
 			deliver(t, m, 1)
-			if got := o.got(); len(got) != 1 || got[0].tls {
+			if got := o.Got(); len(got) != 1 || got[0].TLS {
 				t.Fatalf("got %+v", got)
 			}
 		})
 		t.Run("never to a server without TLS when it is required, nor to one with a foreign certificate", func(t *testing.T) {
-			plain := openPostOffice(t, false, false, "", "")
-			foreign := openPostOffice(t, true, false, "", "")
-			for _, o := range []*postOffice{plain, foreign} {
+			plain := mailtest.Open(t, false, false, "", "")
+			foreign := mailtest.Open(t, true, false, "", "")
+			for _, o := range []*mailtest.PostOffice{plain, foreign} {
 				m := mailer(t, db, mail.Config{SMTPURL: "smtp://" + o.Addr + "?starttls=required", From: "no-reply@farm.test"})
 				if err := m.Send(ctx, hello); err != nil {
 					t.Fatal(err)
 				}
 				deliver(t, m, 0)
 				q := outbox(t, m)
-				if len(q) != 1 || q[0].Attempts != 1 || q[0].LastError == "" || q[0].Refused || len(o.got()) != 0 {
-					t.Errorf("outbox %+v, got %v", q, o.got())
+				if len(q) != 1 || q[0].Attempts != 1 || q[0].LastError == "" || q[0].Refused || len(o.Got()) != 0 {
+					t.Errorf("outbox %+v, got %v", q, o.Got())
 				}
 				if err := m.Discard(ctx, q[0].ID); err != nil {
 					t.Fatal(err)
@@ -342,8 +228,8 @@ func TestDelivery(t *testing.T) {
 		})
 		t.Run("failures are tried again after growing pauses", func(t *testing.T) {
 			clk := clock.NewManual(time.Now())
-			o := openPostOffice(t, true, false, "", "")
-			o.refuse(&smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "try later"})
+			o := mailtest.Open(t, true, false, "", "")
+			o.Refuse(&smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "try later"})
 			m := mailer(t, db, mail.Config{SMTPURL: "smtp://" + o.Addr, From: "no-reply@farm.test", RootCAs: o.CA, Clock: clk})
 			if err := m.Send(ctx, hello); err != nil {
 				t.Fatal(err)
@@ -362,16 +248,16 @@ func TestDelivery(t *testing.T) {
 				}
 				clk.Advance(time.Second)
 			}
-			o.refuse(nil)
+			o.Refuse(nil)
 			deliver(t, m, 1)
-			if len(o.got()) != 1 {
-				t.Errorf("got %v", o.got())
+			if len(o.Got()) != 1 {
+				t.Errorf("got %v", o.Got())
 			}
 		})
 		t.Run("a recipient refused for good is tried no more", func(t *testing.T) {
 			clk := clock.NewManual(time.Now())
-			o := openPostOffice(t, true, false, "", "")
-			o.refuse(&smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user"})
+			o := mailtest.Open(t, true, false, "", "")
+			o.Refuse(&smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user"})
 			m := mailer(t, db, mail.Config{SMTPURL: "smtp://" + o.Addr, From: "no-reply@farm.test", RootCAs: o.CA, Clock: clk})
 			if err := m.Send(ctx, hello); err != nil {
 				t.Fatal(err)
@@ -388,7 +274,7 @@ func TestDelivery(t *testing.T) {
 			}
 		})
 		t.Run("two nodes send a message once", func(t *testing.T) {
-			o := openPostOffice(t, true, false, "", "")
+			o := mailtest.Open(t, true, false, "", "")
 			cfg := mail.Config{SMTPURL: "smtp://" + o.Addr, From: "no-reply@farm.test", RootCAs: o.CA}
 			a, b := mailer(t, db, cfg), mailer(t, db, cfg)
 			for range 10 {
@@ -405,12 +291,12 @@ func TestDelivery(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			if n := len(o.got()); n != 10 {
+			if n := len(o.Got()); n != 10 {
 				t.Errorf("%d of 10 arrived", n)
 			}
 		})
 		t.Run("the loop delivers as soon as the transaction commits, and Stop ends it", func(t *testing.T) {
-			o := openPostOffice(t, true, false, "", "")
+			o := mailtest.Open(t, true, false, "", "")
 			m := mailer(t, db, mail.Config{SMTPURL: "smtp://" + o.Addr, From: "no-reply@farm.test", RootCAs: o.CA})
 			m.Start(ctx)
 			defer m.Stop()
@@ -419,7 +305,7 @@ func TestDelivery(t *testing.T) {
 			if err := db.Tx(ctx, func(ctx context.Context) error { return m.Send(ctx, hello) }); err != nil {
 				t.Fatal(err)
 			}
-			for len(o.got()) == 0 {
+			for len(o.Got()) == 0 {
 				if time.Since(began) > 4*time.Second {
 					t.Fatal("not woken by the commit")
 				}
@@ -430,7 +316,7 @@ func TestDelivery(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(50 * time.Millisecond)
-			if len(o.got()) != 1 {
+			if len(o.Got()) != 1 {
 				t.Error("delivered after Stop")
 			}
 		})
@@ -439,7 +325,7 @@ func TestDelivery(t *testing.T) {
 
 func TestHeaderInjection(t *testing.T) {
 	db := sqldbtest.Open(t, sqldb.SQLite, mail.Migrations())
-	o := openPostOffice(t, true, false, "", "")
+	o := mailtest.Open(t, true, false, "", "")
 	m := mailer(t, db, mail.Config{SMTPURL: "smtp://" + o.Addr, From: "no-reply@farm.test", RootCAs: o.CA, Name: "Farm\r\nBcc: eve@evil.test"})
 	evil := "Hi\r\nBcc: eve@evil.test\r\n\r\nbody\u2028X: y \x00 " + strings.Repeat("long ", 100)
 	letter, err := mail.Letter{Subject: evil, Greeting: "Hello <script>" + evil, Action: "Go", URL: "https://x.test/?a=\"><script>"}.Message("bob@example.com")
@@ -450,11 +336,11 @@ func TestHeaderInjection(t *testing.T) {
 		t.Fatal(err)
 	}
 	deliver(t, m, 1)
-	got := o.got()
-	if len(got) != 1 || got[0].to != "bob@example.com" {
+	got := o.Got()
+	if len(got) != 1 || got[0].To != "bob@example.com" {
 		t.Fatalf("got %+v", got)
 	}
-	msg, err := netmail.ReadMessage(bytes.NewReader(got[0].raw))
+	msg, err := netmail.ReadMessage(bytes.NewReader(got[0].Raw))
 	if err != nil {
 		t.Fatal(err)
 	}

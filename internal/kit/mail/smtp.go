@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -140,12 +141,27 @@ func (s *server) describe() string {
 
 // send delivers one message. The error is a *permanentError when the recipient is refused for good.
 func (s *server) send(ctx context.Context, r row, now time.Time) error {
+	_, err := s.say(ctx, r, now)
+	return err
+}
+
+// say is send that returns what the server said when it took the message.
+func (s *server) say(ctx context.Context, r row, now time.Time) (string, error) {
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	msg.FromMailAddress(&s.from)
 	msg.ToMailAddress(&netmail.Address{Address: r.To})
 	msg.Subject(headerText(r.Subject, maxSubject))
 	msg.SetDateWithValue(now)
-	msg.SetMessageIDWithValue(r.ID + "@" + s.from.Address[strings.LastIndexByte(s.from.Address, '@')+1:])
+	domain := s.from.Address[strings.LastIndexByte(s.from.Address, '@'):]
+	msg.SetMessageIDWithValue(cmp.Or(r.thread.ID, r.ID) + domain)
+	if n := len(r.thread.Answers); n > 0 {
+		before := make([]string, n)
+		for i, a := range r.thread.Answers {
+			before[i] = "<" + a + domain + ">"
+		}
+		msg.SetGenHeader(gomail.HeaderInReplyTo, before[n-1])
+		msg.SetGenHeader(gomail.HeaderReferences, strings.Join(before, " "))
+	}
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // keeps out-of-office answers away
 	msg.SetBodyString(gomail.TypeTextPlain, r.Text)
 	if r.html != "" {
@@ -153,19 +169,19 @@ func (s *server) send(ctx context.Context, r row, now time.Time) error {
 	}
 	client, err := gomail.NewClient(s.host, s.opts...)
 	if err != nil {
-		return err
+		return "", err
 	}
 	dial, cancel := context.WithTimeout(ctx, smtpTimeout)
 	defer cancel()
 	conn, err := client.DialToSMTPClientWithContext(dial)
 	if err != nil {
-		return fmt.Errorf("connect to %s: %w", s.describe(), err)
+		return "", fmt.Errorf("connect to %s: %w", s.describe(), err)
 	}
 	err = client.SendWithSMTPClient(conn, msg)
 	client.CloseWithSMTPClient(conn) // a failed goodbye does not unsend
 	var refused *gomail.SendError
 	if errors.As(err, &refused) && refused.Reason == gomail.ErrSMTPRcptTo && refused.ErrorCode() >= 500 {
-		return &permanentError{err}
+		return "", &permanentError{err}
 	}
-	return err
+	return msg.ServerResponse(), err
 }

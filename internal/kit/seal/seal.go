@@ -1,4 +1,5 @@
-// Package seal keeps small secrets in the database in a form that only a holder of the key can read.
+// Package seal keeps small secrets in the database in a form that only a holder of the key can read. It also makes the
+// secrets that are handed out once and only compared afterwards: Secret and its Hash.
 //
 // A Sealer holds one or more 32-byte keys. The first seals, all of them open: to change the key, put the new
 // one in front, seal everything again (Stale tells what still needs it), then drop the old one. A sealed
@@ -6,7 +7,7 @@
 // what it belongs to: a value copied into another row does not open there.
 //
 // A node whose keys do not fit its database must not start, or it would seal what others cannot open. The
-// database therefore keeps a check value, see Check and Verify.
+// database therefore keeps check values, see Check and Verify.
 package seal
 
 import (
@@ -22,6 +23,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -35,6 +37,22 @@ const (
 	maxFile    = 64 << 10
 )
 
+// SecretChars is the length of a Secret.
+const SecretChars = 43
+
+// Secret is 256 random bits as text that fits a URL and a cookie, for links and sessions.
+func Secret() string {
+	b := make([]byte, 32)
+	rand.Read(b)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// Hash is what a database keeps of a Secret: with that much randomness it needs no salt and no slow function.
+func Hash(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
+
 // Sealer seals and opens. It is safe for concurrent use.
 type Sealer struct {
 	keys []key // the first seals
@@ -45,6 +63,9 @@ type key struct {
 	aead cipher.AEAD
 }
 
+// ErrEmpty is the error for a list without keys.
+var ErrEmpty = errors.New("secret key: the list is empty; make a key with: openssl rand -base64 32")
+
 // Parse reads a list of keys, separated by commas or white space, each 32 bytes in hex (64 characters) or
 // base64 (either alphabet, with or without padding). It refuses an empty list, a key of another length, a
 // repeated key and one whose bytes are all the same. Its errors name the key by position and never show it.
@@ -53,7 +74,7 @@ func Parse(list string) (*Sealer, error) {
 		return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r'
 	})
 	if len(words) == 0 {
-		return nil, errors.New("secret key: the list is empty; make a key with: openssl rand -base64 32")
+		return nil, ErrEmpty
 	}
 	s := &Sealer{}
 	for i, w := range words {
@@ -173,62 +194,115 @@ func split(sealed string) (kid, body string, err error) {
 	return parts[1], parts[2], nil
 }
 
-// Check makes the value that a database keeps to recognise its keys. Store it when the database has none,
-// and again after each Verify that found it Stale: then a node that lacks the new key refuses to start.
+// Check makes the value that a database keeps to recognise its keys.
 func (s *Sealer) Check() string { return s.Seal(checkText, checkAbout) }
 
-// Verify reports whether these keys fit the database that keeps check. The error says which key is missing.
-func (s *Sealer) Verify(check string) error {
-	plain, err := s.Open(check, checkAbout)
-	if err != nil {
-		return fmt.Errorf("the secret key does not fit this database (it has %s): %w",
-			strings.Join(s.KeyIDs(), ", "), err)
+// Misfit is the error of Verify: these keys are not those that a database was sealed with.
+type Misfit struct {
+	Has     []string // ids of the keys that are there
+	Missing []string // ids of keys that the database needs and that are not there
+	Damaged bool     // a check value is of a key that is there, or of none, and does not open
+}
+
+func (m *Misfit) Error() string {
+	if m.Damaged {
+		return "the check value of the secret key does not open with the key it names"
 	}
-	if plain != checkText {
-		return errors.New("the secret key does not fit this database: unknown check value")
+	return fmt.Sprintf("needed: %s; there: %s", strings.Join(m.Missing, ", "), strings.Join(m.Has, ", "))
+}
+
+// Some reports whether a part of the needed keys is there: they were rotated, and one was dropped too early.
+func (m *Misfit) Some(checks string) bool { return len(m.Missing) < len(strings.Fields(checks)) }
+
+// Verify compares these keys with the check values that a database keeps, separated by blanks: one for each key that
+// may have sealed something there. It returns a *Misfit unless all of them open.
+func (s *Sealer) Verify(checks string) error {
+	m := &Misfit{Has: s.KeyIDs()}
+	for _, check := range strings.Fields(checks) {
+		kid, _, err := split(check)
+		if err != nil {
+			m.Damaged = true
+			continue
+		}
+		plain, err := s.Open(check, checkAbout)
+		switch {
+		case err == nil && plain == checkText:
+		case slices.Contains(m.Has, kid):
+			m.Damaged = true
+		default:
+			m.Missing = append(m.Missing, kid)
+		}
+	}
+	if m.Damaged || len(m.Missing) > 0 {
+		return m
 	}
 	return nil
+}
+
+// AddCheck adds the check value of the sealing key to checks, unless one is there. Store what it returns: then a node
+// that lacks this key refuses to start, and so does one that lacks an earlier key before all was sealed anew.
+func (s *Sealer) AddCheck(checks string) string {
+	for _, check := range strings.Fields(checks) {
+		if kid, _, err := split(check); err == nil && kid == s.KeyID() {
+			return checks
+		}
+	}
+	return strings.TrimSpace(checks + " " + s.Check())
+}
+
+// CheckKeys are the ids of the keys that checks names.
+func CheckKeys(checks string) []string {
+	ids := []string{}
+	for _, check := range strings.Fields(checks) {
+		if kid, _, err := split(check); err == nil {
+			ids = append(ids, kid)
+		}
+	}
+	return ids
 }
 
 // LoadOrCreateFile reads the keys in a file, and makes the file with one fresh key when there is none. The
 // file appears whole or not at all, with mode 0600, and two processes that create it at once get the same
 // key. A file that its group or others may read is refused.
 func LoadOrCreateFile(path string) (*Sealer, error) {
-	s, err := loadFile(path)
+	s, _, err := LoadFile(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return s, err
 	}
 	if err := createFile(path); err != nil {
 		return nil, fmt.Errorf("secret key file: %w", err)
 	}
-	return loadFile(path)
+	s, _, err = LoadFile(path)
+	return s, err
 }
 
-func loadFile(path string) (*Sealer, error) {
+// LoadFile reads the keys in a file, for where a fresh key would do harm, and returns them also as they are written
+// there. The error is fs.ErrNotExist when there is no file and ErrEmpty when nothing is in it.
+func LoadFile(path string) (*Sealer, string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("secret key file: %w", err)
+		return nil, "", fmt.Errorf("secret key file: %w", err)
 	}
 	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("secret key file: %w", err)
+		return nil, "", fmt.Errorf("secret key file: %w", err)
 	}
 	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("secret key file %s: not a regular file", path)
+		return nil, "", fmt.Errorf("secret key file %s: not a regular file", path)
 	}
 	if mode := st.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("secret key file %s: others may read it (mode %04o); run: chmod 600 %s", path, mode, path)
+		return nil, "", fmt.Errorf("secret key file %s: others may read it (mode %04o); run: chmod 600 %s", path, mode, path)
 	}
 	raw, err := io.ReadAll(io.LimitReader(f, maxFile))
 	if err != nil {
-		return nil, fmt.Errorf("secret key file: %w", err)
+		return nil, "", fmt.Errorf("secret key file: %w", err)
 	}
 	s, err := Parse(string(raw))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, "", fmt.Errorf("%s: %w", path, err)
 	}
-	return s, nil
+	return s, string(raw), nil
 }
 
 // createFile writes the key beside its place and links it there, which fails, rather than replaces, when

@@ -3,8 +3,10 @@ package seal_test
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -130,7 +132,7 @@ func TestSeal(t *testing.T) {
 		if err := both.Verify(check); err != nil {
 			t.Error(err)
 		}
-		if err := other.Verify(check); err == nil || !strings.Contains(err.Error(), "does not fit this database") {
+		if err := other.Verify(check); err == nil || !strings.Contains(err.Error(), "needed: "+old.KeyID()) {
 			t.Errorf("a foreign key: %v", err)
 		}
 		if err := old.Verify(both.Check()); err == nil {
@@ -138,6 +140,14 @@ func TestSeal(t *testing.T) {
 		}
 		if err := old.Verify("nonsense"); err == nil {
 			t.Error("nonsense verified")
+		}
+		rotated := both.AddCheck(check)
+		if both.Verify(rotated) != nil || both.AddCheck(rotated) != rotated || !slices.Equal(seal.CheckKeys(rotated), []string{old.KeyID(), both.KeyID()}) {
+			t.Errorf("after a rotation: %q", rotated)
+		}
+		var m *seal.Misfit
+		if err := old.Verify(rotated); !errors.As(err, &m) || !m.Some(rotated) || m.Damaged {
+			t.Errorf("a node without the newer key: %v", err)
 		}
 	})
 }
@@ -202,4 +212,14 @@ func TestLoadOrCreateFile(t *testing.T) {
 			t.Error("a folder was accepted")
 		}
 	})
+}
+
+func TestSecret(t *testing.T) {
+	a, b := seal.Secret(), seal.Secret()
+	if a == b || len(a) != seal.SecretChars || strings.Trim(a, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		t.Errorf("%q and %q", a, b)
+	}
+	if seal.Hash(a) == seal.Hash(b) || len(seal.Hash(a)) != 64 {
+		t.Errorf("%q and %q", seal.Hash(a), seal.Hash(b))
+	}
 }

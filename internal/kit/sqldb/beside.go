@@ -31,16 +31,24 @@ func openTurnstile(path string) *os.File {
 
 // beginSQLite begins a write transaction on the writing connection, which itself never waits.
 func (db *DB) beginSQLite(ctx context.Context) error {
+	return beginInTurn(db.turn, func() error {
+		_, err := db.writer.exec(ctx, "BEGIN IMMEDIATE")
+		return err
+	})
+}
+
+// beginInTurn begins a write transaction on a connection that never waits, when it is its turn.
+func beginInTurn(turn *os.File, begin func() error) error {
 	until := time.Now().Add(busyFor)
-	if db.turn != nil {
-		fd := int(db.turn.Fd())
+	if turn != nil {
+		fd := int(turn.Fd())
 		for errors.Is(syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK) && time.Now().Before(until) {
 			time.Sleep(lookEvery)
 		}
 		defer syscall.Flock(fd, syscall.LOCK_UN) // of a lock we do not have: nothing
 	}
 	for {
-		_, err := db.writer.exec(ctx, "BEGIN IMMEDIATE")
+		err := begin()
 		if !isBusy(err) || time.Now().After(until) {
 			return err
 		}

@@ -189,6 +189,7 @@ type tx struct {
 	pg       *sql.Tx // PostgreSQL
 	readOnly bool    // of Snapshot
 	after    []func()
+	notes    map[any]any
 }
 
 type txKey struct{}
@@ -310,6 +311,27 @@ func AfterCommit(ctx context.Context, f func()) {
 	f()
 }
 
+// Note leaves a value in the transaction of ctx for who comes later in it; Noted finds it. It is gone with the transaction,
+// however that ends. Outside a transaction nothing is kept.
+func Note(ctx context.Context, key, value any) {
+	t := txOf(ctx)
+	if t == nil {
+		return
+	}
+	if t.notes == nil {
+		t.notes = map[any]any{}
+	}
+	t.notes[key] = value
+}
+
+// Noted is what Note has left under a key in the transaction of ctx; nil for nothing.
+func Noted(ctx context.Context, key any) any {
+	if t := txOf(ctx); t != nil {
+		return t.notes[key]
+	}
+	return nil
+}
+
 // Exec runs a statement and returns how many rows it touched. Outside Tx it is a transaction of its own.
 func (db *DB) Exec(ctx context.Context, q string, args ...any) (int64, error) {
 	t := txOf(ctx)
@@ -386,6 +408,7 @@ type Scanner interface{ Scan(dest ...any) error }
 
 // All reads every row through scan. It never returns a nil slice without an error.
 func All[T any](ctx context.Context, db *DB, scan func(Scanner) (T, error), q string, args ...any) ([]T, error) {
+	defer rest(ctx, time.Now())
 	rows, err := db.Query(ctx, q, args...)
 	if err != nil {
 		return nil, err
@@ -405,6 +428,7 @@ func All[T any](ctx context.Context, db *DB, scan func(Scanner) (T, error), q st
 // One reads the first row through scan; false when there is none.
 func One[T any](ctx context.Context, db *DB, scan func(Scanner) (T, error), q string, args ...any) (T, bool, error) {
 	var none T
+	defer rest(ctx, time.Now())
 	rows, err := db.Query(ctx, q, args...)
 	if err != nil {
 		return none, false, err

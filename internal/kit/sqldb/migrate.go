@@ -2,11 +2,10 @@ package sqldb
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"fmt"
 	"io/fs"
-	"net/url"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -84,6 +83,12 @@ func (db *DB) Known(ctx context.Context) (bool, error) {
 	return len(done) > 0, err
 }
 
+// Applied are the names of the migrations that made the database what it is, in order; none for an empty one.
+func (db *DB) Applied(ctx context.Context) ([]string, error) {
+	done, err := db.applied(ctx)
+	return slices.Sorted(maps.Keys(done)), err
+}
+
 func (db *DB) applied(ctx context.Context) (map[string]bool, error) {
 	exists := "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'migration'"
 	if db.engine == Postgres {
@@ -154,17 +159,5 @@ func (db *DB) script(ctx context.Context, text string) error {
 		return t.conn.script(ctx, text)
 	}
 	_, err := t.pg.ExecContext(ctx, text)
-	return err
-}
-
-// CopyTo writes a consistent copy of an SQLite database to a new file, while others read and write. It takes a
-// connection of its own: those for reading may not even write elsewhere.
-func (db *DB) CopyTo(ctx context.Context, file string) error {
-	own, err := sql.Open("sqlite", "file:"+(&url.URL{Path: db.path}).EscapedPath()+"?_pragma=busy_timeout(10000)")
-	if err != nil {
-		return err
-	}
-	defer own.Close()
-	_, err = own.ExecContext(ctx, "VACUUM INTO ?", file)
 	return err
 }

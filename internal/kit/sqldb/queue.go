@@ -59,6 +59,7 @@ type line struct {
 	tenant  string
 	jobs    []*job
 	deficit int
+	took    int  // what its jobs in the round cost that is under way
 	busy    bool // a committer works on it
 	listed  bool // stands in queue.turn
 }
@@ -75,6 +76,7 @@ type queue struct {
 	change time.Time // when another came
 	total  int
 	closed bool
+	load   load
 }
 
 func newQueue() *queue {
@@ -174,6 +176,7 @@ func (q *queue) draw() (round []*job, lines []*line) {
 		q.fresh = max(0, q.fresh-1)
 		l.deficit += share
 		took := false
+		l.took = 0
 		for len(l.jobs) > 0 && l.jobs[0].cost <= l.deficit {
 			j := l.jobs[0]
 			l.jobs[0] = nil
@@ -184,6 +187,7 @@ func (q *queue) draw() (round []*job, lines []*line) {
 			}
 			l.deficit -= j.cost
 			budget -= j.cost
+			l.took += j.cost
 			round = append(round, j)
 			took = true
 		}
@@ -207,10 +211,11 @@ func (q *queue) draw() (round []*job, lines []*line) {
 	return round, lines
 }
 
-// release gives a finished round's tenants back to the queue.
-func (q *queue) release(lines []*line) {
+// release gives the tenants of a round that took so long back to the queue.
+func (q *queue) release(lines []*line, spent time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.load.add(lines, spent, time.Now())
 	for _, l := range lines {
 		l.busy = false
 		if len(l.jobs) == 0 {

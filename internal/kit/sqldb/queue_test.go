@@ -27,7 +27,7 @@ func TestNobodyStarves(t *testing.T) {
 			const rounds = 60
 			for range rounds {
 				round, lines := q.draw()
-				q.release(lines)
+				q.release(lines, 0)
 				for _, j := range round {
 					served[j.tenant] += j.cost
 					if j.tenant != "behind" {

@@ -22,8 +22,9 @@ func (db *DB) sqliteWriter() {
 		if round == nil {
 			return
 		}
+		began := time.Now()
 		err := db.sqliteRound(round)
-		db.queue.release(lines)
+		db.queue.release(lines, time.Since(began))
 		finish(round, err)
 		// Whoever was just answered goes first: their answers, and requests that have come meanwhile, then wait for
 		// no round, and the next round is larger. Under load that is a fifth less work a write.
@@ -163,6 +164,7 @@ func (db *DB) postgresCommitter() {
 		if round == nil {
 			return
 		}
+		began := time.Now()
 		_, batches, items := byBatch(round)
 		for _, b := range batches {
 			err := db.postgresRound(b, items[b])
@@ -175,7 +177,7 @@ func (db *DB) postgresCommitter() {
 				}
 			}
 		}
-		db.queue.release(lines)
+		db.queue.release(lines, time.Since(began))
 		finish(round, nil)
 	}
 }

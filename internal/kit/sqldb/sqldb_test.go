@@ -479,3 +479,103 @@ func TestCopyTo(t *testing.T) {
 		t.Errorf("the copy says %d, %v", n, err)
 	}
 }
+
+// TestCopyIsOneInstant copies while two processes' worth of writers move an amount from row to row: the copy has the whole
+// sum, of the instant in which Still ran.
+func TestCopyIsOneInstant(t *testing.T) {
+	db := sqldbtest.Open(t, sqldb.SQLite, schema)
+	ctx := context.Background()
+	if _, err := db.Exec(ctx, "CREATE TABLE purse (n BIGINT NOT NULL PRIMARY KEY, amount BIGINT NOT NULL, filler TEXT NOT NULL)"); err != nil {
+		t.Fatal(err)
+	}
+	const purses, amount = 2000, 100
+	if err := db.Tx(ctx, func(ctx context.Context) error {
+		for n := range purses {
+			if _, err := db.Exec(ctx, "INSERT INTO purse (n, amount, filler) VALUES ($1, $2, $3)", int64(n), int64(amount), strings.Repeat("x", 2000)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var moves atomic.Int64
+	stop := make(chan struct{})
+	var writers sync.WaitGroup
+	for w := range 2 {
+		writers.Go(func() {
+			for i := w; ; i += 7 {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				err := db.Tx(ctx, func(ctx context.Context) error {
+					if _, err := db.Exec(ctx, "UPDATE purse SET amount = amount - 1 WHERE n = $1", int64(i%purses)); err != nil {
+						return err
+					}
+					_, err := db.Exec(ctx, "UPDATE purse SET amount = amount + 1 WHERE n = $1", int64((i*13+5)%purses))
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				moves.Add(1)
+			}
+		})
+	}
+	for _, gentle := range []bool{true, false} {
+		file := filepath.Join(t.TempDir(), "copy.db")
+		before, during := moves.Load(), int64(0)
+		done, err := sqldb.Copy(ctx, db.Path(), file, sqldb.CopyOptions{Gentle: gentle, Still: func() error {
+			at := moves.Load()
+			time.Sleep(20 * time.Millisecond)
+			if now := moves.Load(); now > at+2 { // what was committed may just be counted
+				t.Errorf("%d transactions ended while all should hold still", now-at)
+			}
+			return nil
+		}})
+		during = moves.Load() - before
+		if err != nil || done.Bytes < 4_000_000 || done.Held < 20*time.Millisecond {
+			t.Fatal(done, err)
+		}
+		if gentle && during < 10 {
+			t.Errorf("only %d transactions while it was copied", during)
+		}
+		f, err := sqldb.OpenFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Check(ctx); err != nil {
+			t.Error(err)
+		}
+		if sum, err := f.Value(ctx, "SELECT SUM(amount) || '' FROM purse"); err != nil || sum != fmt.Sprint(purses*amount) {
+			t.Errorf("the copy's sum is %s, %v", sum, err)
+		}
+		f.Close()
+		if left, _ := filepath.Glob(file + "?*"); len(left) > 0 {
+			t.Errorf("beside the copy: %v", left)
+		}
+	}
+	close(stop)
+	writers.Wait()
+	t.Run("what fails leaves nothing", func(t *testing.T) {
+		dir := t.TempDir()
+		file := filepath.Join(dir, "copy.db")
+		over, cancel := context.WithCancel(ctx)
+		_, err := sqldb.Copy(over, db.Path(), file, sqldb.CopyOptions{Still: func() error { cancel(); return nil }})
+		if !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if _, err := sqldb.Copy(ctx, filepath.Join(dir, "none.db"), file, sqldb.CopyOptions{}); err == nil {
+			t.Error("copied a database that is not there")
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
+		if _, err := db.Exec(ctx, "UPDATE purse SET amount = $1 WHERE n = $2", int64(1), int64(1)); err != nil {
+			t.Errorf("the writer is not free: %v", err)
+		}
+	})
+}

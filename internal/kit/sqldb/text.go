@@ -56,6 +56,37 @@ func RowsOf(start, rows int, types ...string) string {
 	return b.String()
 }
 
+// Sizes are the numbers of rows that statements over lists come in; a shorter list is filled up with rows that match
+// nothing, a longer one is cut. Few texts mean few prepared statements; few rows of filling, little work for nothing.
+var Sizes = []int{1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, MaxSize}
+
+// MaxSize is the largest of Sizes: how many rows one statement has.
+const MaxSize = 256
+
+// SizeFor is the least of Sizes that n rows fit into; MaxSize for more.
+func SizeFor(n int) int {
+	for _, s := range Sizes {
+		if n <= s {
+			return s
+		}
+	}
+	return MaxSize
+}
+
+// BySize makes the text of a statement for each of Sizes.
+func BySize(text func(rows int) string) map[int]string {
+	m := make(map[int]string, len(Sizes))
+	for _, n := range Sizes {
+		m[n] = text(n)
+	}
+	return m
+}
+
+var likeText = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+// LikeText is text that a LIKE pattern with ESCAPE '\' takes letter for letter.
+func LikeText(s string) string { return likeText.Replace(s) }
+
 // Where collects conditions and their arguments, numbering placeholders in order of appearance.
 type Where struct {
 	conds []string

@@ -304,3 +304,55 @@ func (x *exchange) readForm(limit int64) error {
 	}
 	return nil
 }
+
+// upload is the body of a route that reads it itself.
+type upload struct {
+	x     *exchange
+	in    *rateReader
+	limit int64
+	ended bool
+}
+
+// openUpload makes the body one that is bounded and must not drip.
+func (x *exchange) openUpload(limit int64) error {
+	switch {
+	case !x.hasBody():
+		return fault.Field("body", "is required")
+	case x.r.ContentLength > limit:
+		x.discard()
+		return tooLarge(limit)
+	}
+	if enc := x.r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		return fault.New(fault.Unsupported, "Content-Encoding: %q is not supported; send the body as it is", printable(enc))
+	}
+	x.upload = &upload{x: x, in: x.rated(http.MaxBytesReader(x.w, x.r.Body, limit)), limit: limit}
+	x.r.Body = io.NopCloser(x.upload)
+	return nil
+}
+
+func (u *upload) Read(p []byte) (int, error) {
+	n, err := u.in.Read(p)
+	var large *http.MaxBytesError
+	switch {
+	case err == nil:
+		return n, nil
+	case err == io.EOF:
+		u.ended = true
+		u.in.done()
+		return n, io.EOF
+	case errors.As(err, &large):
+		return n, tooLarge(u.limit)
+	}
+	return n, u.x.readFault(err)
+}
+
+// close takes the rest of a body that was refused, for a moment: see discard.
+func (u *upload) close() {
+	u.in.done()
+	if !u.ended {
+		u.x.w.Header().Set("Connection", "close")
+		_ = http.NewResponseController(u.x.w).SetReadDeadline(time.Now().Add(2 * time.Second))
+		_, _ = io.CopyN(io.Discard, u.in.body, 8<<20)
+		_ = http.NewResponseController(u.x.w).SetReadDeadline(time.Time{})
+	}
+}

@@ -79,8 +79,8 @@ func newPlan(r *Route) (*plan, error) {
 			return nil, errors.New("its In has a layout that cannot be shadowed")
 		}
 	}
-	if p.body != bodyNone && (r.Method == "GET" || r.Form) {
-		return nil, errors.New("a GET or a form takes no JSON body")
+	if p.body != bodyNone && (r.Method == "GET" || r.Form || r.Upload) {
+		return nil, errors.New("a GET, a form or an upload takes no JSON body")
 	}
 	for _, s := range p.path {
 		if !strings.Contains(r.Pattern, "{"+s.name+"}") {

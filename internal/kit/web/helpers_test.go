@@ -33,15 +33,15 @@ var theProfile = id.Profile("64b0c0ffee00000000000001")
 func authenticate(_ context.Context, c web.Credential) (auth.Caller, error) {
 	switch {
 	case c.Token == profileToken:
-		return auth.Caller{Kind: auth.Profile, ProfileID: theProfile, Permission: auth.Full, Reach: auth.ReachProfile}, nil
+		return auth.Caller{Kind: auth.Profile, ProfileID: theProfile, Role: auth.Owner, Permission: auth.Full, Reach: auth.ReachProfile}, nil
 	case c.Token == readToken:
-		return auth.Caller{Kind: auth.Profile, ProfileID: theProfile, Permission: auth.Read, Reach: auth.ReachProfile}, nil
+		return auth.Caller{Kind: auth.Profile, ProfileID: theProfile, Role: auth.Owner, Permission: auth.Read, Reach: auth.ReachProfile}, nil
 	case c.Token == deviceToken:
-		return auth.Caller{Kind: auth.Device, ProfileID: theProfile, DeviceID: "64b0c0ffee00000000000002", Permission: auth.Full}, nil
+		return auth.Caller{Kind: auth.Device, ProfileID: theProfile, Role: auth.Owner, DeviceID: "64b0c0ffee00000000000002", Permission: auth.Full}, nil
 	case c.Token == "the-database-is-away-right-now":
 		return auth.Caller{}, fault.New(fault.Unavailable, "Try again").After(1500 * time.Millisecond)
 	case c.Cookie == sessionValue:
-		return auth.Caller{Kind: auth.Session, AccountID: "64b0c0ffee00000000000003", ProfileID: id.Profile(c.ProfileHeader), Permission: auth.Full, Reach: auth.ReachAccount}, nil
+		return auth.Caller{Kind: auth.Session, AccountID: "64b0c0ffee00000000000003", ProfileID: id.Profile(c.ProfileHeader), Role: auth.Owner, Permission: auth.Full, Reach: auth.ReachAccount}, nil
 	}
 	return auth.Caller{}, auth.Denied()
 }

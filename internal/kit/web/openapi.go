@@ -208,12 +208,7 @@ func (d *document) schemaOf(t reflect.Type) (object, error) {
 
 func (d *document) add(r *Route) error {
 	op := openapi31.Operation{}
-	op.WithID(d.id(r)).WithSummary(r.Summary)
-	if r.Summary == "" {
-		op.WithSummary(r.Doc)
-	} else {
-		op.WithDescription(r.Doc)
-	}
+	op.WithID(d.id(r)).WithSummary(r.Doc)
 	op.Tags = r.Tags
 	if len(op.Tags) == 0 {
 		op.Tags = []string{firstSegment(r.Pattern)}
@@ -355,6 +350,8 @@ func (d *document) body(r *Route, op *openapi31.Operation) error {
 	switch {
 	case r.Form:
 		media, schema, required = "multipart/form-data", object{"type": "object"}, true
+	case r.Upload:
+		media, schema, required = "application/octet-stream", object{"type": "string", "format": "binary"}, true
 	case r.plan.body == bodyNone:
 		return nil
 	case r.plan.body == bodyMembers:
@@ -426,7 +423,7 @@ func membersType(t reflect.Type) reflect.Type {
 func (d *document) responses(r *Route, op *openapi31.Operation) error {
 	ok := openapi31.Response{Description: "Success."}
 	switch r.Out {
-	case reflect.TypeFor[Raw]():
+	case reflect.TypeFor[Raw](), reflect.TypeFor[File]():
 		ok.Description = "The content itself, without envelope."
 		ok.WithContentItem("*/*", openapi31.MediaType{})
 	case streamType:
@@ -500,8 +497,10 @@ func whoMay(r *Route) string {
 		}
 	}
 	s := strings.Join(who, ", ")
-	if r.Rule.Owner {
+	if role := r.Rule.RoleFor(r.Method); role == auth.Owner {
 		s += "; only the profile's owner"
+	} else if role != "" {
+		s += "; from the role " + string(role) + " on"
 	}
 	return s
 }

@@ -62,7 +62,7 @@ func documented() []web.Route {
 		}),
 		web.Handle("POST /device", "Create a device", auth.InProfile, func(context.Context, auth.Caller, createInput) (View, error) { return View{}, nil }, web.Status(201)),
 		web.Handle("PUT /device/{id}", "Edit a device", auth.InProfile, func(context.Context, auth.Caller, editIn) (string, error) { return "", nil }),
-		web.Handle("DELETE /device/{id}", "Delete a device", auth.InProfile.ByOwner(), echoID),
+		web.Handle("DELETE /device/{id}", "Delete a device", auth.InProfile.By(auth.Owner), echoID),
 		web.Handle("GET /device/{id}/data", "Data of a device", auth.InProfile, func(context.Context, auth.Caller, struct {
 			ID     id.Device `path:"id"`
 			Filter web.Query `query:"filter"`
@@ -140,7 +140,7 @@ func TestOpenAPI(t *testing.T) {
 		{[]string{"paths", "/device", "get", "operationId"}, `"getDevice"`},
 		{[]string{"paths", "/device", "get", "security"}, `[{"token":[]},{"session":[]}]`},
 		{[]string{"paths", "/file", "get", "security"}, `[{"token":[]},{"session":[]},{}]`},
-		{[]string{"paths", "/device", "get", "x-callers"}, `"a session, a profile token that may read"`},
+		{[]string{"paths", "/device", "get", "x-callers"}, `"a session, a profile token that may read; from the role viewer on"`},
 		{[]string{"paths", "/device/{id}", "delete", "x-callers"}, `"a session, a profile token with permission full; only the profile's owner"`},
 		{[]string{"paths", "/data", "post", "x-rate-group"}, `"data"`},
 		{[]string{"paths", "/data", "post", "requestBody", "content", "application/json", "schema", "description"}, `"One point or a list of them."`},

@@ -44,24 +44,32 @@ var (
 		"analysis-token, network-token, public-token, authorized, profile-id, idempotency-key, x-request-id, accept, accept-language, last-event-id"}
 )
 
-// baseHeaders sets what every answer carries.
+// baseHeaders sets what every answer carries. Each header costs every answer, so what only browsers read is left out where no
+// browser asks, and what only pages need where there is no page: see page.
 func (x *exchange) baseHeaders(api bool) {
 	h := x.w.Header()
 	h["X-Request-Id"] = []string{x.id}
 	h["X-Content-Type-Options"] = hNoSniff
-	h["Referrer-Policy"] = hNoRefer
-	h["X-Frame-Options"] = hDeny
 	if x.secure {
 		h["Strict-Transport-Security"] = hHSTS
 	}
 	if api {
 		h["Content-Security-Policy"] = hCSP
 		h["Cache-Control"] = hNoStore
-		h["Access-Control-Allow-Origin"] = hStar
-		if len(x.r.Header["Origin"]) > 0 { // only browsers read it
+		if len(x.r.Header["Origin"]) > 0 {
+			h["Access-Control-Allow-Origin"] = hStar
 			h["Access-Control-Expose-Headers"] = hExpose
 		}
+		return
 	}
+	x.page()
+}
+
+// page sets what an answer needs that a browser may show by itself.
+func (x *exchange) page() {
+	h := x.w.Header()
+	h["Referrer-Policy"] = hNoRefer
+	h["X-Frame-Options"] = hDeny
 }
 
 // respond writes what a handler returned.
@@ -72,6 +80,9 @@ func (x *exchange) respond(out any) {
 	switch o := out.(type) {
 	case Raw:
 		x.raw(o)
+		return
+	case File:
+		x.file(o)
 		return
 	case Stream:
 		x.stream(o)
@@ -102,6 +113,8 @@ func (x *exchange) respond(out any) {
 		at := b.Len()
 		if s, ok := result.(string); ok {
 			quote(b.AvailableBuffer, b.Write, s)
+		} else if made, ok := result.(JSON); ok {
+			b.Write(made.JSON())
 		} else if err := json.MarshalWrite(b, result, outOptions); err != nil {
 			b.Reset()
 			x.fail(err)
@@ -121,6 +134,9 @@ func (x *exchange) respond(out any) {
 	x.message = message
 	x.send(status)
 }
+
+// JSON is a result that is JSON already: it goes out as it is, without being read again.
+type JSON interface{ JSON() []byte }
 
 // quote appends s to a buffer as a JSON string.
 func quote(spare func() []byte, write func([]byte) (int, error), s string) {
@@ -228,6 +244,7 @@ func (x *exchange) raw(o Raw) {
 	if c, ok := o.From.(io.Closer); ok {
 		defer c.Close()
 	}
+	x.page()
 	h := x.w.Header()
 	if o.Type != "" {
 		h["Content-Type"] = []string{o.Type}

@@ -18,13 +18,13 @@ type Route struct {
 	Method  string    // GET, POST, PUT, DELETE or PATCH; HEAD is answered by the GET route
 	Pattern string    // "/device/{id}/data": no trailing slash; "/" for the root
 	Doc     string    // one sentence for people
-	Summary string    // a shorter one for lists; Doc when not given
 	Tags    []string  // chapters of the document; the first path segment when not given
 	Rule    auth.Rule // who may call
 	Group   string    // name of the rate group it belongs to; "" when none
 	Status  int       // of a success; 200 unless given
 	MaxBody int64     // bytes of body accepted
 	Form    bool      // takes multipart/form-data instead of JSON
+	Upload  bool      // takes a body of any kind, read by the handler
 
 	In, Out reflect.Type // as given to Handle
 
@@ -47,9 +47,6 @@ func MaxBody(n int64) Option { return func(r *Route) { r.MaxBody = n } }
 // Group names the rate group whose counter the route shares.
 func Group(name string) Option { return func(r *Route) { r.Group = name } }
 
-// Summary is a short form of the doc sentence for lists of routes.
-func Summary(s string) Option { return func(r *Route) { r.Summary = s } }
-
 // Tags are the chapters of the API document that show the route.
 func Tags(tags ...string) Option { return func(r *Route) { r.Tags = tags } }
 
@@ -57,6 +54,12 @@ func Tags(tags ...string) Option { return func(r *Route) { r.Tags = tags } }
 // carries the parsed form, whose files are removed when the handler returns.
 func Multipart(max int64) Option {
 	return func(r *Route) { r.Form, r.MaxBody = true, max }
+}
+
+// Upload makes the route take a body of any media type and at most max bytes that nobody keeps in memory: the handler reads
+// it as it comes from the HTTP.Body of its *Request, whose faults are those of other bodies.
+func Upload(max int64) Option {
+	return func(r *Route) { r.Upload, r.MaxBody = true, max }
 }
 
 // NoProfile lets a session call without naming a profile, on a route whose rule would ask for one.
@@ -79,7 +82,7 @@ func NoProfile(r *Route) { r.Rule.Profile = false }
 // structs are walked. Unknown members and parameters are ignored. If In has a method Validate() error it is
 // called last. Tags description, example, enum, format and required are shown in the API document.
 //
-// Out becomes the result of the envelope. Reply, Raw, Stream and None are treated as their comments say. Handle
+// Out becomes the result of the envelope. Reply, Raw, File, Stream and None are treated as their comments say. Handle
 // panics when pattern or In cannot work: routes are made at start, so that is a bug found by any test.
 func Handle[In, Out any](pattern, doc string, rule auth.Rule, fn func(ctx context.Context, who auth.Caller, in In) (Out, error), opts ...Option) Route {
 	method, path, ok := strings.Cut(pattern, " ")
@@ -140,14 +143,14 @@ type None struct{}
 
 // Request is the HTTP request behind an input, for handlers that need more than its parts.
 type Request struct {
-	HTTP   *http.Request   // its Body is read already
+	HTTP   *http.Request   // its Body is read already, except on routes made with Upload
 	Route  *Route          // the route that matched
 	ID     string          // request id, also sent back as X-Request-Id
 	Addr   string          // address of the client, after trusted proxies
 	Host   string          // host and port the client asked, after trusted proxies
 	Secure bool            // the client speaks https to us or to a trusted proxy
 	Public string          // address to build links with, no trailing slash: --public-url or what the client asked
-	Body   []byte          // body as it came; valid until the handler returns; nil for forms
+	Body   []byte          // body as it came; valid until the handler returns; nil for forms and uploads
 	Form   *multipart.Form // for routes made with Multipart
 
 	s *Server

@@ -39,8 +39,11 @@ type Config struct {
 	Metrics        prometheus.Registerer // nil measures nothing
 	BodyBudget     int64                 // bytes of bodies in memory at once; 0 means 256 MB
 	BodyWait       time.Duration         // how long a body waits for memory before it is refused; 0 means 10 s
+	LogAll         bool                  // logs every request; else those that failed or took slow or longer
 	Dev            bool                  // accepts the console's development server as our own origin
 	Version        string                // shown as the metric build_info
+
+	CredentialKey func(c Credential) string // names what a stream presented to Judge; nil names nothing
 }
 
 // Admission is asked once for every request that a route's rule has let through, before its body is read.
@@ -92,6 +95,7 @@ type Server struct {
 	slots     *gate.Gate   // requests in flight
 	open      atomic.Int64 // requests in progress, without streams
 	holds     holds
+	listening listenings
 	pool      sync.Pool
 	idPrefix  string
 	idNext    atomic.Uint64
@@ -237,6 +241,7 @@ type exchange struct {
 	body    []byte
 	partial bool
 	memory  gate.Pass
+	upload  *upload // the body, on a route that reads it itself
 	text    bool
 
 	query   Query
@@ -318,6 +323,7 @@ func (x *exchange) handle() (any, error) {
 	route := x.route
 	err := x.authenticate(ctx)
 	if err == nil {
+		x.who.Act = route.Rule.ActionFor(route.Method)
 		err = route.Rule.Check(route.Method, x.who)
 	}
 	if err == nil && x.s.cfg.Admit != nil {
@@ -335,11 +341,17 @@ func (x *exchange) handle() (any, error) {
 		return nil, err
 	}
 	defer slot.Leave()
+	if x.upload != nil {
+		defer x.upload.close()
+	}
 	return route.run(ctx, x)
 }
 
 // takeBody reads the body if the route wants one.
 func (x *exchange) takeBody() error {
+	if x.route.Upload {
+		return x.openUpload(x.route.MaxBody)
+	}
 	if x.route.Form {
 		if err := x.checkType(true); err != nil {
 			return err
@@ -665,8 +677,14 @@ func (x *exchange) reset() {
 	s.pool.Put(x)
 }
 
+// slow is how long a request takes that is worth a line in the log although it succeeded.
+const slow = time.Second
+
 // log writes the line of the request: patterns, never paths; kinds and ids, never secrets.
 func (x *exchange) log(took time.Duration) {
+	if !x.s.cfg.LogAll && x.status < 400 && x.cause == nil && took < slow {
+		return
+	}
 	level := slog.LevelInfo
 	switch {
 	case x.cause != nil && x.status == http.StatusServiceUnavailable:

@@ -291,6 +291,9 @@ func TestCORS(t *testing.T) {
 func TestSecurityHeaders(t *testing.T) {
 	s := start(t, web.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, []web.Route{
 		web.Handle("GET /ok", "", auth.Anyone, give(1, nil)),
+		web.Handle("GET /raw", "", auth.Anyone, func(context.Context, auth.Caller, struct{}) (web.Raw, error) {
+			return web.Raw{Type: "text/html", Body: []byte("<p>")}, nil
+		}),
 		web.Handle("GET /panic", "", auth.Anyone, func(context.Context, auth.Caller, struct{}) (string, error) { panic(1) }),
 	}, func(s *web.Server) {
 		s.Mount("/console", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -298,10 +301,13 @@ func TestSecurityHeaders(t *testing.T) {
 			io.WriteString(w, "page "+r.URL.Path)
 		}))
 	})
-	for _, path := range []string{"/ok", "/nowhere", "/panic", "/console/", "/console/x.js"} {
+	for _, path := range []string{"/ok", "/raw", "/nowhere", "/panic", "/console/", "/console/x.js"} {
 		a := s.call("GET", path, "")
 		h := a.Header
-		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("X-Frame-Options") != "DENY" || h.Get("X-Request-Id") == "" {
+		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("X-Request-Id") == "" {
+			t.Errorf("%s: %v", path, h)
+		}
+		if page := path == "/raw" || strings.HasPrefix(path, "/console"); page != (h.Get("Referrer-Policy") == "no-referrer") || page != (h.Get("X-Frame-Options") == "DENY") {
 			t.Errorf("%s: %v", path, h)
 		}
 		if h.Get("Strict-Transport-Security") != "" {
@@ -526,9 +532,27 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
+func TestLogLeavesOutWhatWentWell(t *testing.T) {
+	s := start(t, web.Config{}, []web.Route{
+		web.Handle("GET /quick", "", auth.Anyone, give("", nil)),
+		web.Handle("GET /refused", "", auth.Anyone, give("", fault.New(fault.Conflict, "x"))),
+		web.Handle("GET /slow", "", auth.Anyone, func(context.Context, auth.Caller, struct{}) (string, error) {
+			time.Sleep(time.Second)
+			return "", nil
+		}),
+	})
+	for _, path := range []string{"/quick", "/refused", "/slow", "/nowhere"} {
+		s.call("GET", path, "")
+	}
+	log := s.log.String()
+	if strings.Contains(log, "/quick") || strings.Count(log, "\n") != 3 {
+		t.Errorf("%s", log)
+	}
+}
+
 func TestLogAndMetrics(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	s := start(t, web.Config{Metrics: reg, Version: "1.2"}, []web.Route{web.Handle("GET /device/{id}", "", auth.InProfile, echoID)})
+	s := start(t, web.Config{Metrics: reg, Version: "1.2", LogAll: true}, []web.Route{web.Handle("GET /device/{id}", "", auth.InProfile, echoID)})
 	s.call("GET", "/device/secret-id?token="+profileToken, "")
 	s.call("GET", "/device/secret-id", "")
 	s.call("GET", "/secret-path", "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"sync"
 	"time"
 
 	"paddock/internal/auth"
@@ -12,9 +13,13 @@ import (
 
 // Stream is an Out for an answer that lasts: server-sent events. The head is sent at once; then, whenever Ready
 // has a value, Take is asked for what to send. It ends when the client goes, when one write takes too long,
-// when the caller may not listen any more (credential, rule and Check are judged again every two seconds), when
+// when the caller may not listen any more (credential, rule and Check are judged again every second) or may see another
+// part of the profile than when it began, when
 // Take returns an error, after an hour, or when the server drains. Clients of server-sent events connect again
 // by themselves after an end, but never after an answer other than 200.
+//
+// A second is too long where somebody has just lost access: Judge makes streams be judged at once, before they send
+// anything more.
 //
 // A browser's EventSource sets no headers: on a route with this Out a session may name its profile by the
 // query parameter "profile" too, and must come from our own pages.
@@ -29,7 +34,7 @@ var streamType = reflect.TypeFor[Stream]()
 
 const (
 	streamWrite = 10 * time.Second // that one write may take, and a second more for each 100 kB
-	streamCheck = 2 * time.Second
+	streamCheck = time.Second
 	streamQuiet = 15 * time.Second // without a write until a comment keeps proxies from hanging up
 	streamMost  = time.Hour        // then the client connects again: nobody holds a dead connection for longer
 	streamFails = 5                // checks in a row that could not be made
@@ -44,6 +49,56 @@ var (
 // Drain ends all streams, and every one that begins later, so that a graceful stop need not wait for them. The
 // other requests go on.
 func (s *Server) Drain() { s.drainOnce.Do(func() { close(s.draining) }) }
+
+// Listening is a stream that is open, as Judge is shown it.
+type Listening struct {
+	Caller     auth.Caller // as it was when the stream began
+	Credential string      // Config.CredentialKey of what it presented; "" without such a function
+
+	doubt chan struct{} // has a value when the caller is to be judged before anything more is sent
+}
+
+// listenings are the open streams.
+type listenings struct {
+	mu sync.Mutex
+	m  map[*Listening]struct{}
+}
+
+// Judge makes every open stream that match picks be judged again before it sends anything more. It does not wait.
+func (s *Server) Judge(match func(l *Listening) bool) {
+	s.listening.mu.Lock()
+	defer s.listening.mu.Unlock()
+	for l := range s.listening.m {
+		if !match(l) {
+			continue
+		}
+		select {
+		case l.doubt <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// listen adds an open stream for Judge; the caller ends that by leave. It was admitted a while ago: so it begins in doubt.
+func (x *exchange) listen() (l *Listening, leave func()) {
+	l = &Listening{Caller: x.who, doubt: make(chan struct{}, 1)}
+	if x.s.cfg.CredentialKey != nil {
+		l.Credential = x.s.cfg.CredentialKey(x.cred)
+	}
+	l.doubt <- struct{}{}
+	all := &x.s.listening
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if all.m == nil {
+		all.m = map[*Listening]struct{}{}
+	}
+	all.m[l] = struct{}{}
+	return l, func() {
+		all.mu.Lock()
+		defer all.mu.Unlock()
+		delete(all.m, l)
+	}
+}
 
 // stream sends a Stream until it ends.
 func (x *exchange) stream(st Stream) {
@@ -94,43 +149,56 @@ func (x *exchange) stream(st Stream) {
 		}
 		return ok
 	}
-	if !take() { // also sends the head
+	// The head goes out before anything waits for the database.
+	if !send(keepAlive) {
 		return
 	}
-	if x.bytes == 0 && !send(keepAlive) {
-		return
-	}
+	l, leave := x.listen()
+	defer leave()
 	ctx := x.r.Context()
 	tick := time.NewTicker(streamCheck)
 	defer tick.Stop()
 	began := time.Now()
 	last, fails := began, 0
+	doubted, waiting := true, true // whether nothing may be sent before a judgement, and whether something is to be
+	judge := func() bool {
+		doubted = true
+		err := x.again(ctx, st)
+		switch {
+		case err == nil:
+			doubted, fails = false, 0
+		case fault.Of(err).Status() < 500 && ctx.Err() == nil:
+			x.message = fault.Of(err).Message
+			return false
+		default: // the database is away: that says nothing about the caller, for a while
+			if fails++; fails == streamFails {
+				return false
+			}
+		}
+		return true
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-x.s.draining:
 			return
+		case <-l.doubt:
+			if !judge() {
+				return
+			}
 		case <-st.Ready:
-			before := x.bytes
-			if !take() {
-				return
-			}
-			if x.bytes != before {
-				last = time.Now()
-			}
-		case now := <-tick.C:
-			err := x.again(ctx, st)
-			switch {
-			case err == nil:
-				fails = 0
-			case fault.Of(err).Status() < 500 && ctx.Err() == nil:
-				x.message = fault.Of(err).Message
-				return
-			default: // the database is away: that says nothing about the caller, for a while
-				if fails++; fails == streamFails {
+			waiting = true
+			select { // doubt goes first
+			case <-l.doubt:
+				if !judge() {
 					return
 				}
+			default:
+			}
+		case now := <-tick.C:
+			if !judge() {
+				return
 			}
 			if now.Sub(began) >= streamMost {
 				return
@@ -139,6 +207,16 @@ func (x *exchange) stream(st Stream) {
 				if last = now; !send(keepAlive) {
 					return
 				}
+			}
+		}
+		if waiting && !doubted {
+			waiting = false
+			before := x.bytes
+			if !take() {
+				return
+			}
+			if x.bytes != before {
+				last = time.Now()
 			}
 		}
 	}
@@ -152,6 +230,12 @@ func (x *exchange) again(ctx context.Context, st Stream) error {
 	}
 	if err == nil && (who.Kind != x.who.Kind || who.ProfileID != x.who.ProfileID || who.DeviceID != x.who.DeviceID) {
 		err = auth.Denied() // the token was moved to another profile
+	}
+	if err == nil && who.Look != x.who.Look {
+		err = auth.Denied() // an operator's look ended, or another began
+	}
+	if err == nil && !who.Within.Same(x.who.Within) {
+		err = auth.Denied() // who connects again gets what may be seen now
 	}
 	if err == nil && st.Check != nil {
 		err = st.Check(ctx)

@@ -101,6 +101,32 @@ func ParseTime(s string, now time.Time, loc *time.Location) (time.Time, error) {
 	return t, err
 }
 
+// ParseRange reads the parameters from and to of a list as UTC milliseconds; 0 for one that was not given, so they
+// must lie after 1970. It returns Invalid faults that name the parameter.
+func ParseRange(from, to string, now time.Time) (first, last int64, err error) {
+	for _, x := range []struct {
+		name, text string
+		to         *int64
+		parse      func(string, time.Time, *time.Location) (time.Time, error)
+	}{{"from", from, &first, ParseTime}, {"to", to, &last, ParseTimeEnd}} {
+		if x.text == "" {
+			continue
+		}
+		t, err := x.parse(x.text, now, nil)
+		if err != nil {
+			return 0, 0, fault.Field(x.name, "%v", err)
+		}
+		if t.UnixMilli() < 1 {
+			return 0, 0, fault.Field(x.name, "must be after 1970")
+		}
+		*x.to = t.UnixMilli()
+	}
+	if last > 0 && first > last {
+		return 0, 0, fault.Field("to", "must not be before from")
+	}
+	return first, last, nil
+}
+
 // ParseTimeEnd is ParseTime for the end of a range: a date alone means its last millisecond.
 func ParseTimeEnd(s string, now time.Time, loc *time.Location) (time.Time, error) {
 	t, dateOnly, err := parseTime(s, now, loc)

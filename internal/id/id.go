@@ -20,6 +20,27 @@ type (
 	Widget    string // one picture of a dashboard
 	Alert     string // something that people of a profile should know
 	Rule      string // how often a device, or those of a tag, should be heard
+
+	Notification string // a line in a person's list
+	Event        string // something told: the same in every mail, notification and webhook that tells it
+	Delivery     string // the telling of an event to one address
+
+	Invitation string // that asks a person into a team
+
+	Charge     string // a line of an invoice
+	Invoice    string // what an account is asked to pay
+	Card       string // the prices by which an owner bills customers
+	Statement  string // what a customer is told of a month
+	Correction string // what puts a statement right
+	Budget     string // what an owner means to spend
+
+	Backup  string // an archive of a profile that the server keeps
+	Import  string // of a profile's archive
+	Ticket  string // a conversation with whoever runs the server
+	Message string // one of it
+	Look    string // an operator's stay in somebody else's profile
+
+	Transfer string // the handing of a profile to another account
 )
 
 // New makes a fresh id. The last 64 bits are random.

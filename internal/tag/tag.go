@@ -5,8 +5,10 @@ package tag
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"paddock/internal/auth"
 	"paddock/internal/kit/check"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
@@ -21,10 +23,7 @@ const (
 )
 
 // Tag is one word pair.
-type Tag struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
-}
+type Tag = auth.Tag
 
 // Check judges the tags of a thing; what names it in refusals: "device".
 func Check(what string, tags []Tag) error {
@@ -61,6 +60,110 @@ func Protected(what string, tags []Tag) error {
 
 func protected(what, key string) error {
 	return fault.New(fault.Forbidden, "This %s is protected by its tag %s: remove the tag to delete it", what, key)
+}
+
+// protection are the tags that forbid a deletion.
+func protection(tags []Tag) []Tag {
+	return slices.DeleteFunc(slices.Clone(tags), func(t Tag) bool { return t.Key != "_delete_protection_" && t.Key != "_deletion_protection" })
+}
+
+// In reports whether a thing with an id and tags is in a part of its profile. It judges as Within does.
+func In(part *auth.Part, id string, tags []Tag) bool {
+	return part.HasID(id) || slices.ContainsFunc(tags, func(t Tag) bool { return part.HasTag(t.Key, t.Value) })
+}
+
+// Within is the condition that the thing in column is in a part of its profile, with a ? for each argument; "" for all
+// things. of begins the search for things by a tag, with a ? for each of its arguments and the table named t:
+// "SELECT t.device_id FROM device_tag t WHERE t.profile_id = ?".
+//
+// Each tag is looked up in the index of lower case first. The condition is one IN over all of them, which finds few things
+// among very many from the tags. See Each for the other way.
+func Within(part *auth.Part, column, of string, args ...any) (cond string, all []any) {
+	if part == nil {
+		return "", nil
+	}
+	var from []string
+	for _, t := range part.Tags {
+		from = append(from, of+` AND lower(t.key) = lower(?) AND lower(t.value) = lower(?) AND t.key = ? AND t.value = ?`)
+		all = append(append(all, args...), t.Key, t.Value, t.Key, t.Value)
+	}
+	if len(part.IDs) > 0 {
+		from = append(from, `VALUES (CAST(? AS TEXT))`+strings.Repeat(`, (?)`, len(part.IDs)-1))
+		for _, id := range part.IDs {
+			all = append(all, id)
+		}
+	}
+	if len(from) == 0 {
+		return "1 = 0", nil
+	}
+	return column + ` IN (` + strings.Join(from, " UNION ALL ") + `)`, all
+}
+
+// Each is Within the other way round: the tags of each thing are looked at as it comes, which is for lists that are read in
+// their own order until a page is full, where a large share of the things is in the part. of begins the search for the
+// tags of a row, as in Filter.
+func Each(part *auth.Part, column, of string, args ...any) (cond string, all []any) {
+	if part == nil {
+		return "", nil
+	}
+	cond = "1 = 0"
+	if len(part.IDs) > 0 {
+		cond = column + ` IN (?` + strings.Repeat(`, ?`, len(part.IDs)-1) + `)`
+		for _, id := range part.IDs {
+			all = append(all, id)
+		}
+	}
+	if len(part.Tags) > 0 {
+		cond, all = cond+` OR EXISTS (`+of+` AND (1 = 0`, append(all, args...)
+		for _, t := range part.Tags {
+			cond, all = cond+` OR t.key = ? AND t.value = ?`, append(all, t.Key, t.Value)
+		}
+		cond += `))`
+	}
+	return "(" + cond + ")", all
+}
+
+// Made judges the tags of a thing that is being made by somebody who sees a part of the profile's things only: one of them
+// must be of that part, or its maker would not see it, and none may forbid the deletion, which is for those who see
+// everything to say.
+func Made(part *auth.Part, what string, tags []Tag) error {
+	switch {
+	case part == nil:
+	case len(part.Tags) == 0:
+		return auth.Outside(what, ", and none by a tag, so you cannot make another")
+	case !In(part, "", tags):
+		return auth.Outside(what, ": a new one must have one of the tags "+words(part.Tags))
+	case len(protection(tags)) > 0:
+		return auth.Outside(what, " and may not protect one from deletion")
+	}
+	return nil
+}
+
+// Changed judges a change of the tags of a thing by somebody who sees a part of the profile's things only: the thing must
+// stay in that part, and what protects it from deletion must stay as it is.
+func Changed(part *auth.Part, what, id string, before, after []Tag) error {
+	switch {
+	case part == nil:
+	case !In(part, id, after):
+		return auth.Outside(what, ": this one must keep one of the tags "+words(part.Tags))
+	case !slices.Equal(protection(before), protection(after)):
+		return auth.Outside(what, " and may not change what protects one from deletion")
+	}
+	return nil
+}
+
+func words(tags []auth.Tag) string {
+	var b strings.Builder
+	for i, t := range tags {
+		if i == 10 {
+			return b.String() + " …"
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(t.Key + "=" + t.Value)
+	}
+	return b.String()
 }
 
 // Filter asks a list for things that have a tag for each entry of filter[tags], by key, by value or by both; *

@@ -5,6 +5,10 @@
 // an account only (sign-up, password, deletion) in audit_account. Nothing here alters an event once it is
 // written. There are no foreign keys: an event outlives the device, the profile and the person it names, and
 // stores their ids; whoever shows events looks up names.
+//
+// The id of an event begins with its millisecond: ids are the order of events, the range of a search is a range of
+// ids, and an id is the place where reading goes on. Step reads a bounded part of a range, see read.go. Purge
+// removes what is older than the installation keeps, in slices.
 package audit
 
 import (
@@ -13,6 +17,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -46,6 +51,12 @@ type Event struct {
 	After      any    // and after; nil when it is gone
 }
 
+// Operator is the kind of a caller who acts as an operator of the installation, without a role in the profile.
+const Operator auth.Kind = "operator"
+
+// Look is the kind of an operator who looks into a profile of somebody else; its message ends with the reason.
+const Look auth.Kind = "look"
+
 // Entry is an event as it was written.
 type Entry struct {
 	ID         string
@@ -64,16 +75,6 @@ type Entry struct {
 	After      json.RawMessage
 }
 
-// Filter narrows a list. The zero value lists everything.
-type Filter struct {
-	Resource   string
-	ResourceID string
-	Who        id.Account
-	Find       string    // part of the message, in any case
-	From, To   time.Time // From is included, To is not
-	Limit      int       // 1,000 when zero or above 10,000
-}
-
 // Log writes and reads events.
 type Log struct {
 	db    *sqldb.DB
@@ -86,24 +87,12 @@ func New(db *sqldb.DB, clk clock.Clock) *Log { return &Log{db: db, clock: clk} }
 
 // Write appends an event in the transaction that ctx carries; its error must undo the change it reports.
 func (l *Log) Write(ctx context.Context, who auth.Caller, e Event) error {
-	before, err := bounded(e.Before)
+	args, err := l.row(who, e)
 	if err != nil {
-		return fmt.Errorf("audit %s: before: %w", e.Resource, err)
+		return err
 	}
-	after, err := bounded(e.After)
-	if err != nil {
-		return fmt.Errorf("audit %s: after: %w", e.Resource, err)
-	}
-	actor := who.AccountID
-	if who.Kind == auth.Device {
-		actor = ""
-	}
-	args := []any{l.newID(), clock.Millis(l.clock.Now()), string(actor), string(who.Kind), string(who.TokenID), clean(who.TokenName),
-		clean(who.Addr), e.Resource, clean(e.ResourceID), clean(e.Message), before, after}
 	if e.Profile != "" {
-		const q = `INSERT INTO audit_entry (profile_id, id, at, who, kind, token_id, token_name, addr, resource, resource_id, message, before_json, after_json)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
-		_, err = l.db.Exec(ctx, q, append([]any{string(e.Profile)}, args...)...)
+		_, err = l.db.Exec(ctx, insertEntry+`VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`, append([]any{string(e.Profile)}, args...)...)
 	} else {
 		account := e.Account
 		if account == "" {
@@ -119,11 +108,58 @@ func (l *Log) Write(ctx context.Context, who auth.Caller, e Event) error {
 	return nil
 }
 
+// WriteAll appends events of one profile as Write does, many in a statement.
+func (l *Log) WriteAll(ctx context.Context, who auth.Caller, p id.Profile, es []Event) error {
+	for part := range slices.Chunk(es, 100) {
+		all := make([]any, 0, 13*len(part))
+		for _, e := range part {
+			args, err := l.row(who, e)
+			if err != nil {
+				return err
+			}
+			all = append(append(all, string(p)), args...)
+		}
+		if _, err := l.db.Exec(ctx, insertEntry+`VALUES `+sqldb.Rows(1, len(part), 13), all...); err != nil {
+			return fmt.Errorf("audit %d events: %w", len(part), err)
+		}
+	}
+	return nil
+}
+
+const insertEntry = `INSERT INTO audit_entry (profile_id, id, at, who, kind, token_id, token_name, addr, resource, resource_id, message, before_json, after_json)
+	`
+
+// row is an event as it is stored, behind the column of whose it is.
+func (l *Log) row(who auth.Caller, e Event) ([]any, error) {
+	before, err := bounded(e.Before)
+	if err != nil {
+		return nil, fmt.Errorf("audit %s: before: %w", e.Resource, err)
+	}
+	after, err := bounded(e.After)
+	if err != nil {
+		return nil, fmt.Errorf("audit %s: after: %w", e.Resource, err)
+	}
+	if who.Look != "" && who.Kind == auth.Session {
+		who.Kind = Look
+		e.Message += " (operator look: " + who.Look + ")"
+	}
+	actor := who.AccountID
+	if who.Kind == auth.Device {
+		actor = ""
+	}
+	now := clock.Millis(l.clock.Now())
+	return []any{l.newID(now), now, string(actor), string(who.Kind), string(who.TokenID), clean(who.TokenName),
+		clean(who.Addr), e.Resource, clean(e.ResourceID), clean(e.Message), before, after}, nil
+}
+
 // newID begins with the millisecond and a running number, so that entries of one process sort as they were
 // written. The rest makes it unique.
-func (l *Log) newID() string {
-	return fmt.Sprintf("%012x%08x%s", clock.Millis(l.clock.Now()), l.next.Add(1), strings.ToLower(rand.Text()[:8]))
+func (l *Log) newID(now int64) string {
+	return fmt.Sprintf("%s%08x%s", idAt(now), l.next.Add(1), strings.ToLower(rand.Text()[:8]))
 }
+
+// idAt is less than the id of every event of that millisecond and later, and greater than all before.
+func idAt(ms int64) string { return fmt.Sprintf("%012x", max(ms, 0)) }
 
 func bounded(v any) (string, error) {
 	if v == nil {
@@ -155,60 +191,7 @@ func clean(s string) string {
 	return s + "…"
 }
 
-// List reads a profile's events, oldest first.
-func (l *Log) List(ctx context.Context, p id.Profile, f Filter) ([]Entry, error) {
-	w := sqldb.NewWhere("profile_id = ?", string(p))
-	q := `SELECT id, at, profile_id, '', who, kind, token_id, token_name, addr, resource, resource_id, message, before_json, after_json
-		FROM audit_entry` + f.where(w) + ` ORDER BY at, id LIMIT ` + w.Arg(f.limit())
-	return l.list(ctx, q, w)
-}
-
-// ListAccount reads the events that concern an account outside of its profiles, oldest first.
-func (l *Log) ListAccount(ctx context.Context, a id.Account, f Filter) ([]Entry, error) {
-	w := sqldb.NewWhere("account_id = ?", string(a))
-	q := `SELECT id, at, '', account_id, who, kind, token_id, token_name, addr, resource, resource_id, message, before_json, after_json
-		FROM audit_account` + f.where(w) + ` ORDER BY at, id LIMIT ` + w.Arg(f.limit())
-	return l.list(ctx, q, w)
-}
-
-func (f Filter) where(w *sqldb.Where) string {
-	if f.Resource != "" {
-		w.And("resource = ?", f.Resource)
-	}
-	if f.ResourceID != "" {
-		w.And("resource_id = ?", f.ResourceID)
-	}
-	if f.Who != "" {
-		w.And("who = ?", string(f.Who))
-	}
-	if f.Find != "" {
-		escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(clean(f.Find))
-		w.And(`lower(message) LIKE lower(?) ESCAPE '\'`, "%"+escaped+"%")
-	}
-	if !f.From.IsZero() {
-		w.And("at >= ?", clock.Millis(f.From))
-	}
-	if !f.To.IsZero() {
-		w.And("at < ?", clock.Millis(f.To))
-	}
-	return w.SQL()
-}
-
-func (f Filter) limit() int64 {
-	if f.Limit <= 0 || f.Limit > 10_000 {
-		return 1000
-	}
-	return int64(f.Limit)
-}
-
-func (l *Log) list(ctx context.Context, q string, w *sqldb.Where) ([]Entry, error) {
-	out, err := sqldb.All(ctx, l.db, scan, q, w.Args()...)
-	if err != nil {
-		return nil, fmt.Errorf("read the audit log: %w", err)
-	}
-	return out, nil
-}
-
+// scan reads the columns of an entry.
 func scan(r sqldb.Scanner) (Entry, error) {
 	var e Entry
 	var at int64

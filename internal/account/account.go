@@ -40,9 +40,14 @@ type Account struct {
 	Developer  bool
 	Options    Options
 	Plan       string // a plan of the catalogue
+	Terms      string // what it has beyond the plan, in the words of package plan; "" for nothing
+	TermsUntil int64  // UTC milliseconds when Terms change by themselves next; 0 for never
+	Anchor     int64  // UTC milliseconds that its cycles are anchored at; 0 for calendar months
 	Operator   bool   // runs this installation
 	Active     bool   // the e-mail is proven, or need not be
 	Blocked    bool   // may not sign in
+	Factor     bool   // has a second factor; only as it was read, see Service.EnableFactor
+	Picture    string // the name of its file, see PictureURL; "" for none
 	LastLogin  *time.Time
 	CreatedAt  time.Time
 	UpdatedAt  time.Time

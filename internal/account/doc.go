@@ -15,6 +15,14 @@
 // whether an e-mail has an account cannot learn it: sign-in, recovery and resending answer the same, after
 // the same time, and a sign-up that must be confirmed by mail tells only the mailbox that it has an account.
 //
+// # Second factor
+//
+// Prove and ProveByEmail judge a Proof: the password, then the code of an authenticator app or a recovery code. Who
+// gives something out for a password calls one of them; CheckPassword and VerifyPassword judge the password alone.
+// A code is judged and used up in one transaction that holds the factor's row, so of two that present the same one
+// gets in, on whatever node. Wrong codes are counted apart from wrong passwords, since whoever guesses codes knows the
+// password. What was set up and not confirmed binds nothing; see factor.go.
+//
 // # Links
 //
 // Mails link to pages of the console that act on a click, never to something that acts by being fetched. A
@@ -23,8 +31,14 @@
 //
 // # Sessions
 //
-// A session ends after 3 hours without a request and after 24 hours in any case. Its last use is kept in
-// memory and written by Flush.
+// A session ends after 3 hours without a request and after 24 hours in any case, or what Config says. Its last use
+// is kept in memory and written by Flush. Signing in makes a new one and ends that which the browser presented.
+//
+// # Plan and terms
+//
+// An account has the name of a plan, terms that say what it has beyond it, and the instant its cycles are anchored at; what
+// they mean is for the rooms of plans and usage. SetTerms changes all three and runs the hooks of OnPlan in the same
+// transaction; EndTerms runs them for terms that were granted until an instant that has come.
 //
 // # Setting up
 //

@@ -9,6 +9,7 @@ import (
 	"paddock/internal/auth"
 	"paddock/internal/id"
 	"paddock/internal/kit/fault"
+	"paddock/internal/kit/picture"
 	"paddock/internal/kit/web"
 )
 
@@ -25,14 +26,26 @@ func (s *Service) Routes() []web.Route {
 		web.Handle("DELETE /account", "Deletes the account with all of its profiles. Without the password it deletes nothing and mails a link that asks for confirmation.", auth.OfAccount, s.deleteAccount),
 		web.Handle("POST /account/delete", "Deletes an account by the token of the letter that DELETE /account sent.", auth.Anyone, s.postDelete, public),
 		web.Handle("POST /account/passwordreset", "Sets the password of the caller and ends the other sessions. A session must give the current password.", auth.OfAccount, s.postPassword),
+		web.Handle("PUT /account/picture", "Set the picture of the person: the bytes of a PNG, JPEG or WebP file of at most 2 MB.", auth.OfAccount, s.putPicture, web.MaxBody(picture.MaxBytes)),
+		web.Handle("DELETE /account/picture", "Remove the picture of the person.", auth.OfAccount, s.deletePicture),
+		web.Handle("GET /account/{id}/picture/{name}", "The picture of a person, for everybody who knows its address.", auth.Anyone, s.getPicture, public),
 		web.Handle("GET /account/passwordreset/{email}", "Mails a link that sets a new password. The answer is the same for an unknown e-mail.", auth.Anyone, s.getRecover, public),
 		web.Handle("POST /account/recover", "Sets a new password by the token of a recovery letter.", auth.Anyone, s.postRecover, public),
 		web.Handle("GET /account/confirm/{token}", "Proves the e-mail of a new account by the token of its letter.", auth.Anyone, s.getConfirm, public),
 		web.Handle("GET /account/resend_confirmation/{email}", "Mails another link to an account that is not confirmed. The answer is the same for any e-mail.", auth.Anyone, s.getResend, public),
+		web.Handle("GET /account/deletion", "What deleting the account would take: its profiles with what they hold.", auth.OfAccount, s.getDeletion),
+		web.Handle("POST /account/deletion", "What the link of a deletion letter would delete, by its token. It deletes nothing.", auth.Anyone, s.postDeletion, public),
 		web.Handle("POST /account/email", "Begins to move the account to another e-mail: mails a link to the new address and a notice to the old.", auth.OfAccount, s.postEmail),
 		web.Handle("POST /account/email/confirm", "Moves an account to another e-mail by the token of the letter.", auth.Anyone, s.postEmailConfirm, public),
 
-		web.Handle("POST /session", "Signs a browser in: sets the session cookie.", auth.Anyone, s.postSession, session),
+		web.Handle("GET /account/otp", "Whether a second factor is on, since when, and how many recovery codes are left.", auth.OfAccount, s.getFactor),
+		web.Handle("POST /account/otp/{type}/enable", "Begins to set a second factor up, against the password: what an authenticator app is given, as text and as a QR code. The only type is authenticator.", auth.OfAccount, s.enableFactor),
+		web.Handle("POST /account/otp/{type}/confirm", "Turns the second factor on against a code of the app, and ends the other sessions. The ten recovery codes are in this answer only.", auth.OfAccount, s.confirmFactor),
+		web.Handle("POST /account/otp/{type}/disable", "Turns the second factor off, against password and code, and ends the other sessions.", auth.OfAccount, s.disableFactor),
+		web.Handle("POST /account/otp/{type}/recovery", "Makes ten new recovery codes in place of the old ones, against password and code.", auth.OfAccount, s.renewRecovery),
+		web.Handle("POST /account/login/otp", "Would send the code of a second factor. An authenticator app shows its own, so this is always refused, once the password is right with the reason.", auth.Anyone, s.sendCode, public),
+
+		web.Handle("POST /session", "Signs a browser in: sets the session cookie. With a second factor on it needs the code; without one, the refusal is a JSON text that says so.", auth.Anyone, s.postSession, session),
 		web.Handle("GET /session", "Who is signed in, and until when.", auth.SessionOnly, s.getSession, session),
 		web.Handle("DELETE /session", "Signs out.", auth.SessionOnly, s.deleteSession, session),
 		web.Handle("GET /session/list", "The signed-in browsers of the account, the last used first.", auth.SessionOnly, s.listSessions, session),
@@ -61,6 +74,7 @@ type Info struct {
 	Options    Options    `json:"options"`
 	OTP        OTP        `json:"otp"`
 	LastLogin  *web.Time  `json:"last_login"`
+	Picture    *string    `json:"picture_url" description:"on this server; null without one"`
 	CreatedAt  web.Time   `json:"created_at"`
 	UpdatedAt  web.Time   `json:"updated_at"`
 }
@@ -80,13 +94,13 @@ func (s *Service) Info(a Account) Info {
 	}
 	return Info{ID: a.ID, Name: a.Name, Email: a.Email, Active: a.Active, Blocked: a.Blocked, Type: "user", Plan: plan, Company: a.Company,
 		Language: a.Language, Timezone: a.Timezone, Phone: a.Phone, Newsletter: a.Newsletter, Developer: a.Developer, Options: a.Options,
-		LastLogin: web.MaybeTime(a.LastLogin), CreatedAt: web.Time(a.CreatedAt), UpdatedAt: web.Time(a.UpdatedAt)}
+		OTP: OTP{Authenticator: a.Factor}, LastLogin: web.MaybeTime(a.LastLogin), Picture: a.PictureURL(), CreatedAt: web.Time(a.CreatedAt), UpdatedAt: web.Time(a.UpdatedAt)}
 }
 
 func (s *Service) getInfo(ctx context.Context, who auth.Caller, _ struct{}) (Info, error) {
 	// A member's token does not show the owner's account, nor the member's: it speaks for a profile only.
 	if who.Kind == auth.Profile && !who.IsOwner() {
-		return Info{}, auth.Denied()
+		return Info{}, auth.LacksOwner(who.Role)
 	}
 	a, err := s.Get(ctx, who.AccountID)
 	if err != nil {
@@ -123,11 +137,12 @@ func (s *Service) putInfo(ctx context.Context, who auth.Caller, in putInfoIn) (s
 
 type deleteIn struct {
 	Password string `json:"password" description:"Deletes at once when right; without it a link is mailed"`
-	Request  *web.Request
+	codeIn
+	Request *web.Request
 }
 
 func (s *Service) deleteAccount(ctx context.Context, who auth.Caller, in deleteIn) (web.Reply, error) {
-	deleted, err := s.Delete(ctx, who, in.Password)
+	deleted, err := s.Delete(ctx, who, in.proof(in.Password, who))
 	if err != nil {
 		return web.Reply{}, err
 	}
@@ -161,8 +176,13 @@ func (in tokenIn) Validate() error {
 	return nil
 }
 
-func (s *Service) postDelete(ctx context.Context, who auth.Caller, in tokenIn) (string, error) {
-	return "Account Successfully Deleted", s.ConfirmDelete(ctx, stranger(who), in.Token)
+type confirmDeleteIn struct {
+	tokenIn
+	Code string `json:"pin_code" description:"Of the second factor, if one is on"`
+}
+
+func (s *Service) postDelete(ctx context.Context, who auth.Caller, in confirmDeleteIn) (string, error) {
+	return "Account Successfully Deleted", s.ConfirmDelete(ctx, stranger(who), in.Token, in.Code)
 }
 
 // stranger is the caller of a route that a link admits: whatever credential came along has no part in it.
@@ -227,7 +247,8 @@ func (s *Service) postEmailConfirm(ctx context.Context, who auth.Caller, in toke
 type signInIn struct {
 	Email    string `json:"email" required:"true"`
 	Password string `json:"password" required:"true"`
-	Request  *web.Request
+	codeIn
+	Request *web.Request
 }
 
 // SessionInfo is GET /session.
@@ -263,18 +284,31 @@ func (s *Service) postSession(ctx context.Context, who auth.Caller, in signInIn)
 	if _, err := in.Request.SessionCookie("x", 1); err != nil {
 		return web.Reply{}, err
 	}
-	a, err := s.CheckPassword(ctx, in.Email, in.Password, who.Addr)
+	a, err := s.ProveByEmail(ctx, in.Email, in.proof(in.Password, who))
 	if err != nil {
 		return web.Reply{}, err
 	}
-	value, x, err := s.StartSession(ctx, a, who.Addr, in.Request.HTTP.UserAgent())
+	var value string
+	var x Session
+	err = s.db.Tx(ctx, func(ctx context.Context) error {
+		// The session that this browser had ends, whoever's it was: somebody may have put that cookie there to wait
+		// for it to become worth something.
+		if who.Kind == auth.Session {
+			if err := s.EndSession(ctx, who, who.SessionID); err != nil && !fault.Is(err, fault.NotFound) {
+				return err
+			}
+		}
+		var err error
+		value, x, err = s.StartSession(ctx, a, who.Addr, in.Request.HTTP.UserAgent())
+		return err
+	})
 	if err != nil {
 		return web.Reply{}, err
 	}
 	if a, err = s.Get(ctx, a.ID); err != nil {
 		return web.Reply{}, err
 	}
-	c, err := in.Request.SessionCookie(value, int(SessionTotal/time.Second))
+	c, err := in.Request.SessionCookie(value, int(s.cfg.SessionMax/time.Second))
 	if err != nil {
 		return web.Reply{}, err
 	}
@@ -287,6 +321,9 @@ func (s *Service) getSession(ctx context.Context, who auth.Caller, _ struct{}) (
 		return SignedIn{}, err
 	}
 	x, err := s.sessionByID(ctx, who.AccountID, who.SessionID)
+	if fault.Is(err, fault.NotFound) { // ended a moment ago
+		err = auth.Denied()
+	}
 	if err != nil {
 		return SignedIn{}, err
 	}

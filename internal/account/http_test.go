@@ -137,7 +137,7 @@ func TestAccountRoutes(t *testing.T) {
 		}
 
 		t.Run("info has the shape that the client knows", func(t *testing.T) {
-			if _, err := r.Login(ctx, ada.Email, pw, ""); err != nil {
+			if _, err := r.Login(ctx, ada.Email, account.Proof{Password: pw, Addr: ""}); err != nil {
 				t.Fatal(err)
 			}
 			a := w.call(t, "GET", "/account", "full", "").want(t, 200, "")
@@ -146,8 +146,8 @@ func TestAccountRoutes(t *testing.T) {
 				"language": "en", "timezone": "UTC", "phone": nil, "newsletter": false, "developer": false, "send_invoice": false, "stripe_id": nil,
 				"options": map[string]any{"user_view_welcome": true, "decimal_separator": ".", "thousand_separator": ",", "date_format": "YYYY-MM-DD",
 					"time_format": "24", "show_last_updated_at": "footer", "last_whats_new": nil},
-				"otp":        map[string]any{"authenticator": false, "sms": false, "email": false},
-				"last_login": "2026-05-01T12:00:00.000Z", "created_at": "2026-05-01T12:00:00.000Z", "updated_at": "2026-05-01T12:00:00.000Z",
+				"otp":         map[string]any{"authenticator": false, "sms": false, "email": false},
+				"picture_url": nil, "last_login": "2026-05-01T12:00:00.000Z", "created_at": "2026-05-01T12:00:00.000Z", "updated_at": "2026-05-01T12:00:00.000Z",
 			}
 			if d := cmp.Diff(want, a.result); d != "" {
 				t.Error(d)

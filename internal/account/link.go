@@ -10,6 +10,7 @@ import (
 	"paddock/internal/kit/clock"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/mail"
+	"paddock/internal/kit/seal"
 	"paddock/internal/kit/sqldb"
 )
 
@@ -33,6 +34,10 @@ func evenly(ctx context.Context, began time.Time) {
 	case <-time.After(time.Until(began.Add(evenTime))):
 	}
 }
+
+// Evenly waits until an answer that began then takes as long as every one that must not tell, by its speed, whether an
+// e-mail has an account.
+func Evenly(ctx context.Context, began time.Time) { evenly(ctx, began) }
 
 // page is the address of a page of the console that acts on a token.
 func (s *Service) page(name, token string) string {
@@ -107,10 +112,10 @@ func (s *Service) tellPassword(ctx context.Context, a Account, addr string) erro
 	})
 }
 
-func (s *Service) tellDeleted(ctx context.Context, a Account) error {
+func (s *Service) tellDeleted(ctx context.Context, a Account, gone []Holding) error {
 	return s.write(ctx, a.Email, mail.Letter{
 		Subject: "your account was deleted", Greeting: "Hello " + a.Name + ",",
-		Paragraphs: []string{"your account at " + s.cfg.Name + " was deleted, with all of its profiles and their data."},
+		Paragraphs: append([]string{"your account at " + s.cfg.Name + " was deleted, with all of its profiles and their data."}, sentences(gone)...),
 	})
 }
 
@@ -160,25 +165,29 @@ func (s *Service) Recover(ctx context.Context, who auth.Caller, email string) er
 		if a.Blocked {
 			return nil
 		}
-		life := resetLife
-		if !s.mail.Configured() {
-			life = resetLifeSlow
-		}
-		token, err := s.newLink(ctx, linkReset, a.ID, "", life)
-		if err != nil {
-			return err
-		}
-		err = s.write(ctx, a.Email, mail.Letter{
-			Subject: "set a new password", Greeting: "Hello " + a.Name + ",",
-			Paragraphs: []string{"somebody, hopefully you, asked for a new password of your account at " + s.cfg.Name + "."},
-			Action:     "Set a new password", URL: s.page("reset", token),
-			After: []string{"The link works once, within " + hours(life) + ". If it was not you, ignore this letter: nothing has changed."},
-			Life:  life,
-		})
-		if err != nil {
+		if err := s.sendReset(ctx, a, "somebody, hopefully you, asked for a new password of your account at "+s.cfg.Name+".", "If it was not you, ignore this letter: nothing has changed."); err != nil {
 			return err
 		}
 		return s.record(ctx, who, a.ID, "Password recovery asked for", nil, nil)
+	})
+}
+
+// sendReset mails a link that sets a new password.
+func (s *Service) sendReset(ctx context.Context, a Account, why, otherwise string) error {
+	life := resetLife
+	if !s.mail.Configured() {
+		life = resetLifeSlow
+	}
+	token, err := s.newLink(ctx, linkReset, a.ID, "", life)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, a.Email, mail.Letter{
+		Subject: "set a new password", Greeting: "Hello " + a.Name + ",",
+		Paragraphs: []string{why},
+		Action:     "Set a new password", URL: s.page("reset", token),
+		After: []string{"The link works once, within " + hours(life) + ". " + otherwise},
+		Life:  life,
 	})
 }
 
@@ -251,7 +260,7 @@ func (s *Service) ResetPassword(ctx context.Context, who auth.Caller, token, pas
 // ofLink is the account of a link, without using it up.
 func (s *Service) ofLink(ctx context.Context, kind linkKind, token string) (Account, error) {
 	account, ok, err := sqldb.One(ctx, s.db, sqldb.Value[string], "SELECT account_id FROM account_link WHERE hash = $1 AND kind = $2 AND expires_at > $3",
-		hashOf(token), string(kind), clock.Millis(s.clock.Now()))
+		seal.Hash(token), string(kind), clock.Millis(s.clock.Now()))
 	if err != nil {
 		return Account{}, fmt.Errorf("read a link: %w", err)
 	}
@@ -419,8 +428,17 @@ func (s *Service) askDelete(ctx context.Context, who auth.Caller, a Account) err
 }
 
 // ConfirmDelete deletes an account with the token of the letter that Delete sent. It returns invalid for a
-// token that does not work and conflict for the last operator.
-func (s *Service) ConfirmDelete(ctx context.Context, who auth.Caller, token string) error {
+// token that does not work and conflict for the last operator. An account with a second factor needs a code of it,
+// too: a mailbox alone must not do what a password alone may not. The faults for that are those of Prove, and the
+// token still works after them.
+func (s *Service) ConfirmDelete(ctx context.Context, who auth.Caller, token, code string) error {
+	a, err := s.ofLink(ctx, linkDelete, token)
+	if err != nil {
+		return err
+	}
+	if err := s.judge(ctx, a, Proof{Code: code, Addr: who.Addr}); err != nil {
+		return err
+	}
 	return s.db.Tx(ctx, func(ctx context.Context) error {
 		l, err := s.takeLink(ctx, linkDelete, token)
 		if err != nil {
@@ -433,7 +451,10 @@ func (s *Service) ConfirmDelete(ctx context.Context, who auth.Caller, token stri
 // Tidy removes what is of no use any more: expired links, dead sessions, forgotten wrong passwords, and
 // accounts that nobody confirmed. Call it every hour.
 func (s *Service) Tidy(ctx context.Context) error {
-	now := s.clock.Now()
+	now := s.clock.Now() // before last uses are written: what is used from here on is not judged by what was
+	if err := s.Flush(ctx); err != nil {
+		return err
+	}
 	ms := func(d time.Duration) int64 { return clock.Millis(now.Add(-d)) }
 	for _, d := range []struct {
 		q    string
@@ -441,8 +462,10 @@ func (s *Service) Tidy(ctx context.Context) error {
 	}{
 		{"DELETE FROM account_link WHERE hash IN (SELECT hash FROM account_link WHERE expires_at <= $1 LIMIT 5000)", []any{ms(0)}},
 		{"DELETE FROM account_lock WHERE key IN (SELECT key FROM account_lock WHERE updated_at < $1 AND until <= $2 LIMIT 5000)", []any{ms(forgetAfter), ms(0)}},
-		// The last use of a living session may not be written yet, hence the hour on top.
-		{"DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE created_at <= $1 OR last_used_at <= $2 LIMIT 5000)", []any{ms(SessionTotal), ms(SessionIdle + time.Hour)}},
+		{"DELETE FROM account_failure WHERE hour < $1", []any{ms(keepFailures)}},
+		{"DELETE FROM account_factor WHERE confirmed_at = 0 AND expires_at <= $1", []any{ms(0)}},
+		// Another node may not have written the last use of a living session yet, hence the hour on top.
+		{"DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE created_at <= $1 OR last_used_at <= $2 LIMIT 5000)", []any{ms(s.cfg.SessionMax), ms(s.cfg.SessionIdle + time.Hour)}},
 	} {
 		for {
 			n, err := s.db.Exec(ctx, d.q, d.args...)

@@ -32,16 +32,18 @@ const (
 // patience: at most half of the processors and slots × 19 MiB are ever at it, the line behind them is
 // bounded, and one address may have only a part of the line.
 type hasher struct {
-	slots chan struct{}
+	slots  chan struct{}
+	key    func(password, salt []byte, time, memory uint32, threads uint8, keyLen uint32) []byte // argon2id
+	memory uint32                                                                                // of new hashes, in KiB
 
 	mu      sync.Mutex
 	waiting int
 	byAddr  map[string]int
 }
 
-func newHasher() *hasher {
+func newHasher(memory uint32) *hasher {
 	n := min(max(runtime.NumCPU()/2, 1), 4)
-	return &hasher{slots: make(chan struct{}, n), byAddr: map[string]int{}}
+	return &hasher{key: argon2.IDKey, memory: memory, slots: make(chan struct{}, n), byAddr: map[string]int{}}
 }
 
 // run does work in a slot. It returns TooMany or Unavailable when the line is full, or the context's error.
@@ -83,21 +85,23 @@ func (h *hasher) hash(ctx context.Context, addr, password string) (string, error
 	rand.Read(salt)
 	var sum []byte
 	err := h.run(ctx, addr, func() {
-		sum = argon2.IDKey([]byte(normal(password)), salt, hashPasses, hashMemory, hashThreads, hashBytes)
+		sum = h.key([]byte(normal(password)), salt, hashPasses, h.memory, hashThreads, hashBytes)
 	})
 	if err != nil {
 		return "", err
 	}
-	return encodeHash(salt, sum), nil
+	return h.encode(salt, sum), nil
 }
 
-func encodeHash(salt, sum []byte) string {
+func (h *hasher) encode(salt, sum []byte) string {
 	b64 := base64.RawStdEncoding.EncodeToString
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashPasses, hashThreads, b64(salt), b64(sum))
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.memory, hashPasses, hashThreads, b64(salt), b64(sum))
 }
 
 // nobody's hash takes as long to refuse as anybody's.
-var nobody = encodeHash(make([]byte, saltBytes), make([]byte, hashBytes))
+func (h *hasher) nobody() string {
+	return h.encode(make([]byte, saltBytes), make([]byte, hashBytes))
+}
 
 // verify reports whether password made stored, and whether stored was made at another cost than today's.
 func (h *hasher) verify(ctx context.Context, addr, password, stored string) (ok, stale bool, err error) {
@@ -116,8 +120,8 @@ func (h *hasher) verify(ctx context.Context, addr, password, stored string) (ok,
 		return false, false, fmt.Errorf("a stored password hash is malformed")
 	}
 	err = h.run(ctx, addr, func() {
-		got := argon2.IDKey([]byte(normal(password)), salt, passes, memory, threads, uint32(len(want)))
+		got := h.key([]byte(normal(password)), salt, passes, memory, threads, uint32(len(want)))
 		ok = subtle.ConstantTimeCompare(got, want) == 1
 	})
-	return ok, memory != hashMemory || passes != hashPasses || threads != hashThreads || len(want) != hashBytes, err
+	return ok, memory != h.memory || passes != hashPasses || threads != hashThreads || len(want) != hashBytes, err
 }

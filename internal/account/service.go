@@ -1,12 +1,9 @@
 package account
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,9 +14,11 @@ import (
 	"paddock/internal/audit"
 	"paddock/internal/auth"
 	"paddock/internal/id"
+	"paddock/internal/kit/blob"
 	"paddock/internal/kit/clock"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/mail"
+	"paddock/internal/kit/seal"
 	"paddock/internal/kit/sqldb"
 )
 
@@ -40,18 +39,35 @@ const (
 
 // Config is what the room must know of the installation.
 type Config struct {
-	Signup      Signup // Invite when empty
-	PublicURL   string // where links in mails lead, "https://paddock.example.com"; no slash at the end
-	Name        string // of the installation, in mails; "Paddock" when empty
-	DefaultPlan string // of a new account; "house" when empty
+	Signup      Signup        // Invite when empty
+	PublicURL   string        // where links in mails lead, "https://paddock.example.com"; no slash at the end
+	Name        string        // of the installation, in mails; "Paddock" when empty
+	DefaultPlan func() string // of a new account; "house" when nil
 	// Plan looks a plan up in the catalogue, which lies to the left of this room: the word that clients of
 	// TagoIO are told, and false for a plan that does not exist. When nil every plan exists and is told as it is.
 	Plan func(name string) (reported string, ok bool)
-	Log  *slog.Logger // slog.Default() when nil
+	// TermsUntil reads when terms change by themselves next after an instant, both in UTC milliseconds: 0 for never. It
+	// returns an error for terms that cannot be read. When nil they never do.
+	TermsUntil func(terms string, now int64) (int64, error)
+	Log        *slog.Logger // slog.Default() when nil
+	Files      blob.Store   // where pictures are kept; must not be nil where people upload some
+	// SessionIdle and SessionMax are how long a session lives without a request and in any case; DefaultSessionIdle
+	// and DefaultSessionMax when 0.
+	SessionIdle, SessionMax time.Duration
+	Sealer                  *seal.Sealer // of second factors, which are not offered when nil
+	// HashMemory is what a hash of a password takes, in KiB: 19 MiB when 0. Only tests, which make hundreds of accounts, take less.
+	HashMemory uint32
 }
 
 // Hook is called inside the transaction that changes an account; its error undoes the change.
 type Hook func(ctx context.Context, who auth.Caller, a id.Account) error
+
+// CacheKind and SessionKind name changes of accounts and sessions, for whoever keeps what they may do; the keys are the
+// account's id and seal.Hash of the cookie.
+const (
+	CacheKind   = "account"
+	SessionKind = "session"
+)
 
 // Service keeps accounts. It is safe for concurrent use once the hooks are registered.
 type Service struct {
@@ -61,6 +77,7 @@ type Service struct {
 	cfg    Config
 	clock  clock.Clock
 	hasher *hasher
+	sealer *seal.Sealer
 	turns  turns
 
 	accounts *sqldb.Cache[Account]     // by id
@@ -70,6 +87,7 @@ type Service struct {
 	unsaved  map[string]bool  // those of used that Flush must write
 
 	onDelete, onPlan []Hook
+	holdings         func(ctx context.Context, a id.Account) ([]Holding, error)
 	invited          func(ctx context.Context, email string) (bool, error)
 }
 
@@ -81,25 +99,34 @@ func New(db *sqldb.DB, log *audit.Log, mailer *mail.Mailer, cfg Config, clk cloc
 	if cfg.Name == "" {
 		cfg.Name = "Paddock"
 	}
-	if cfg.DefaultPlan == "" {
-		cfg.DefaultPlan = "house"
+	if cfg.DefaultPlan == nil {
+		cfg.DefaultPlan = func() string { return "house" }
 	}
 	if cfg.Plan == nil {
 		cfg.Plan = func(name string) (string, bool) { return name, true }
 	}
+	if cfg.TermsUntil == nil {
+		cfg.TermsUntil = func(string, int64) (int64, error) { return 0, nil }
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	if cfg.SessionIdle == 0 {
+		cfg.SessionIdle = DefaultSessionIdle
+	}
+	if cfg.SessionMax == 0 {
+		cfg.SessionMax = DefaultSessionMax
+	}
 	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
-	s := &Service{db: db, audit: log, mail: mailer, cfg: cfg, clock: clk, hasher: newHasher(), used: map[string]int64{}, unsaved: map[string]bool{}}
-	s.accounts = sqldb.NewCache(db, "account", 20_000, func(ctx context.Context, key string) (Account, error) {
+	s := &Service{db: db, audit: log, mail: mailer, cfg: cfg, clock: clk, hasher: newHasher(cmp.Or(cfg.HashMemory, hashMemory)), sealer: cfg.Sealer, used: map[string]int64{}, unsaved: map[string]bool{}}
+	s.accounts = sqldb.NewCache(db, CacheKind, 20_000, func(ctx context.Context, key string) (Account, error) {
 		a, ok, err := s.byID(ctx, id.Account(key))
 		if err == nil && !ok {
 			err = notFound
 		}
 		return a, err
 	})
-	s.sessions = sqldb.NewCache(db, "session", 20_000, s.loadSession)
+	s.sessions = sqldb.NewCache(db, SessionKind, 20_000, s.loadSession)
 	return s
 }
 
@@ -109,8 +136,18 @@ func (s *Service) OnDelete(h Hook) { s.onDelete = append(s.onDelete, h) }
 // OnPlan registers a hook of a later room for an account's change of plan; before the server starts.
 func (s *Service) OnPlan(h Hook) { s.onPlan = append(s.onPlan, h) }
 
-// Invited registers who knows the invitations that let people sign up in the mode Invite.
-func (s *Service) Invited(f func(ctx context.Context, email string) (bool, error)) { s.invited = f }
+// Invited registers who knows the invitations that let people sign up in the mode Invite; any of those registered will do.
+func (s *Service) Invited(f func(ctx context.Context, email string) (bool, error)) {
+	earlier := s.invited
+	s.invited = func(ctx context.Context, email string) (bool, error) {
+		if earlier != nil {
+			if yes, err := earlier(ctx, email); yes || err != nil {
+				return yes, err
+			}
+		}
+		return f(ctx, email)
+	}
+}
 
 var (
 	notFound           = fault.New(fault.NotFound, "Account Not Found")
@@ -119,25 +156,12 @@ var (
 	unconfirmed        = fault.New(fault.Forbidden, "Confirm your e-mail first: we sent you a letter with a link")
 	blocked            = fault.New(fault.Forbidden, "This account is blocked; ask whoever runs this server")
 	badLink            = fault.Field("token", "this link is not valid; it was used already or has expired")
+	signUpClosed       = fault.New(fault.Forbidden, "Signing up is closed; ask whoever runs this server for an account")
 	lastOperator       = fault.New(fault.Conflict, "The last operator of this server must stay; make another account operator first")
 )
 
 // ErrTaken is a conflict: the e-mail has an account. Sign-ups of strangers must not show it, see SignUp.
 var ErrTaken = fault.New(fault.Conflict, "email: there is an account with this e-mail already")
-
-const secretChars = 43
-
-// newSecret is 256 random bits as 43 characters that fit a URL and a cookie.
-func newSecret() string {
-	b := make([]byte, 32)
-	rand.Read(b)
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-func hashOf(secret string) string {
-	sum := sha256.Sum256([]byte(secret))
-	return hex.EncodeToString(sum[:])
-}
 
 // Get returns an account, mostly from memory, or not_found.
 func (s *Service) Get(ctx context.Context, a id.Account) (Account, error) {
@@ -209,6 +233,26 @@ func (s *Service) Create(ctx context.Context, who auth.Caller, in CreateInput) (
 	return a, err
 }
 
+// Join makes an account for a person whom somebody invited and whose address is proven, or need not be. It needs no
+// confirmation and gets the default plan. It returns invalid naming the field, forbidden where sign-up is closed, or
+// ErrTaken. Call Prepare first: it belongs into the transaction that uses up the invitation.
+func (s *Service) Join(ctx context.Context, who auth.Caller, in CreateInput) (Account, error) {
+	if s.cfg.Signup == Closed {
+		return Account{}, signUpClosed
+	}
+	in.Plan = ""
+	var a Account
+	err := s.db.Tx(ctx, func(ctx context.Context) (err error) {
+		a, err = s.create(ctx, who, in, false, true)
+		return err
+	})
+	return a, err
+}
+
+// MailProves reports whether letters leave by a mail server, so that who holds the link of one has read the mailbox.
+// Without, they wait for an operator, and addresses count as they are given.
+func (s *Service) MailProves() bool { return s.mail.Configured() }
+
 func (s *Service) maySignUp(ctx context.Context, email string, empty bool) error {
 	if empty {
 		return fault.New(fault.Forbidden, "This server has not been set up; open the setup link that it printed when it started")
@@ -227,7 +271,7 @@ func (s *Service) maySignUp(ctx context.Context, email string, empty bool) error
 			return fault.New(fault.Forbidden, "Signing up here takes an invitation; ask whoever runs this server")
 		}
 	default:
-		return fault.New(fault.Forbidden, "Signing up is closed; ask whoever runs this server for an account")
+		return signUpClosed
 	}
 	return nil
 }
@@ -238,7 +282,7 @@ func (s *Service) create(ctx context.Context, who auth.Caller, in CreateInput, o
 		Timezone: in.Timezone, Newsletter: in.Newsletter, Developer: in.Developer, Options: defaultOptions(), Plan: in.Plan,
 		Operator: operator, Active: active, CreatedAt: now, UpdatedAt: now}
 	if a.Plan == "" {
-		a.Plan = s.cfg.DefaultPlan
+		a.Plan = s.cfg.DefaultPlan()
 	}
 	fresh, err := s.insert(ctx, a, in.hash)
 	if err != nil {
@@ -340,7 +384,7 @@ func (s *Service) CheckSetup(ctx context.Context, token string) error {
 	if err := s.mustBeEmpty(ctx); err != nil {
 		return err
 	}
-	_, ok, err := sqldb.One(ctx, s.db, sqldb.Value[string], "SELECT hash FROM account_link WHERE hash = $1 AND kind = $2", hashOf(token), string(linkSetup))
+	_, ok, err := sqldb.One(ctx, s.db, sqldb.Value[string], "SELECT hash FROM account_link WHERE hash = $1 AND kind = $2", seal.Hash(token), string(linkSetup))
 	if err == nil && !ok {
 		return badLink
 	}
@@ -379,7 +423,8 @@ func (s *Service) UseSetup(ctx context.Context, who auth.Caller, token string, i
 
 // CheckPassword returns the account of an e-mail and its password. It returns unauthorized "Invalid credentials"
 // when they do not fit, TooMany after too many wrong ones, and forbidden (only for the right password) when
-// the account is blocked or not confirmed. Unknown e-mails take as long and lock like known ones.
+// the account is blocked or not confirmed. Unknown e-mails take as long and lock like known ones. It does not ask for
+// the code of a second factor: what lets somebody in calls ProveByEmail.
 func (s *Service) CheckPassword(ctx context.Context, email, password, addr string) (Account, error) {
 	email = strings.ToLower(strings.TrimSpace(email))
 	if email == "" {
@@ -399,14 +444,19 @@ func (s *Service) CheckPassword(ctx context.Context, email, password, addr strin
 }
 
 // VerifyPassword returns nil when password is the account's. Otherwise unauthorized "Invalid password", or
-// TooMany after too many wrong ones.
+// TooMany after too many wrong ones. It does not ask for the code of a second factor: see Prove.
 func (s *Service) VerifyPassword(ctx context.Context, a id.Account, password, addr string) error {
+	_, err := s.verifyPassword(ctx, a, password, addr)
+	return err
+}
+
+// verifyPassword is VerifyPassword that returns the account as the database has it.
+func (s *Service) verifyPassword(ctx context.Context, a id.Account, password, addr string) (Account, error) {
 	acc, err := s.Get(ctx, a)
 	if err != nil {
-		return err
+		return Account{}, err
 	}
-	_, err = s.check(ctx, acc.Email, password, addr, func(ctx context.Context) (withHash, bool, error) { return s.hashByEmail(ctx, acc.Email) }, invalidPassword)
-	return err
+	return s.check(ctx, acc.Email, password, addr, func(ctx context.Context) (withHash, bool, error) { return s.hashByEmail(ctx, acc.Email) }, invalidPassword)
 }
 
 func (s *Service) check(ctx context.Context, email, password, addr string, load func(context.Context) (withHash, bool, error), wrong *fault.Error) (Account, error) {
@@ -422,7 +472,7 @@ func (s *Service) check(ctx context.Context, email, password, addr string, load 
 		return Account{}, err
 	}
 	defer release()
-	tried, err := s.locked(ctx, keys)
+	tried, err := s.locked(ctx, keys, "passwords")
 	if err != nil {
 		return Account{}, err
 	}
@@ -430,7 +480,7 @@ func (s *Service) check(ctx context.Context, email, password, addr string, load 
 	if err != nil {
 		return Account{}, err
 	}
-	stored := nobody
+	stored := s.hasher.nobody()
 	if found {
 		stored = w.hash
 	}
@@ -439,7 +489,7 @@ func (s *Service) check(ctx context.Context, email, password, addr string, load 
 		return Account{}, err
 	}
 	if !ok || !found {
-		if err := s.wrong(ctx, keys); err != nil {
+		if err := s.wrong(ctx, keys, w.ID, addr, wrongPassword); err != nil {
 			return Account{}, err
 		}
 		return Account{}, wrong
@@ -466,13 +516,13 @@ func (s *Service) rehash(ctx context.Context, w withHash, password, addr string)
 	}
 }
 
-// Login is CheckPassword for a person who signs in: it also notes the time and leaves an audit event.
-func (s *Service) Login(ctx context.Context, email, password, addr string) (Account, error) {
-	a, err := s.CheckPassword(ctx, email, password, addr)
+// Login is ProveByEmail for a person who signs in: it also notes the time and leaves an audit event.
+func (s *Service) Login(ctx context.Context, email string, p Proof) (Account, error) {
+	a, err := s.ProveByEmail(ctx, email, p)
 	if err != nil {
 		return a, err
 	}
-	err = s.db.Tx(ctx, func(ctx context.Context) error { return s.noteLogin(ctx, &a, addr) })
+	err = s.db.Tx(ctx, func(ctx context.Context) error { return s.noteLogin(ctx, &a, p.Addr) })
 	return a, err
 }
 
@@ -482,7 +532,7 @@ func (s *Service) noteLogin(ctx context.Context, a *Account, addr string) error 
 		return fmt.Errorf("note a login: %w", err)
 	}
 	a.LastLogin = &now
-	if err := s.db.Changed(ctx, "account", string(a.ID)); err != nil {
+	if err := s.db.Changed(ctx, CacheKind, string(a.ID)); err != nil {
 		return err
 	}
 	return s.record(ctx, auth.Caller{Kind: auth.Session, AccountID: a.ID, Addr: addr}, a.ID, "Signed in", nil, nil)
@@ -563,18 +613,18 @@ func (s *Service) replacePassword(ctx context.Context, who auth.Caller, a Accoun
 	return s.record(ctx, who, a.ID, message, nil, nil)
 }
 
-// Delete removes the caller's account with everything that hooks remove, if password is right. Without a
+// Delete removes the caller's account with everything that hooks remove, if the proof is right. Without a
 // password it deletes nothing and mails a link that asks for confirmation; it then returns false. It returns
-// conflict for the last operator.
-func (s *Service) Delete(ctx context.Context, who auth.Caller, password string) (deleted bool, err error) {
+// conflict for the last operator, and the faults of Prove.
+func (s *Service) Delete(ctx context.Context, who auth.Caller, p Proof) (deleted bool, err error) {
 	a, err := s.Get(ctx, who.AccountID)
 	if err != nil {
 		return false, err
 	}
-	if password == "" {
+	if p.Password == "" {
 		return false, s.askDelete(ctx, who, a)
 	}
-	if err := s.VerifyPassword(ctx, a.ID, password, who.Addr); err != nil {
+	if err := s.Prove(ctx, a.ID, p); err != nil {
 		return false, err
 	}
 	err = s.db.Tx(ctx, func(ctx context.Context) error { return s.remove(ctx, who, a.ID, true) })
@@ -595,10 +645,19 @@ func (s *Service) remove(ctx context.Context, who auth.Caller, account id.Accoun
 			return err
 		}
 	}
+	var gone []Holding // counted before it goes, for the letter
+	if tell {
+		if gone, err = s.Holdings(ctx, a.ID); err != nil {
+			return err
+		}
+	}
 	for _, h := range s.onDelete {
 		if err := h(ctx, who, a.ID); err != nil {
 			return err
 		}
+	}
+	if _, err := s.dropFactor(ctx, a.ID); err != nil {
+		return err
 	}
 	if err := s.endSessions(ctx, a.ID, ""); err != nil {
 		return err
@@ -609,14 +668,18 @@ func (s *Service) remove(ctx context.Context, who auth.Caller, account id.Accoun
 	if _, err := s.forgive(ctx, a.Email); err != nil {
 		return err
 	}
+	if _, err := s.db.Exec(ctx, "DELETE FROM account_failure WHERE account = $1", string(a.ID)); err != nil {
+		return fmt.Errorf("forget failed sign-ins: %w", err)
+	}
+	s.dropPicture(ctx, a)
 	if _, err := s.db.Exec(ctx, "DELETE FROM account WHERE id = $1", string(a.ID)); err != nil {
 		return fmt.Errorf("delete an account: %w", err)
 	}
-	if err := s.db.Changed(ctx, "account", string(a.ID)); err != nil {
+	if err := s.db.Changed(ctx, CacheKind, string(a.ID)); err != nil {
 		return err
 	}
 	if tell {
-		if err := s.tellDeleted(ctx, a); err != nil {
+		if err := s.tellDeleted(ctx, a, gone); err != nil {
 			return err
 		}
 	}
@@ -634,6 +697,15 @@ func (s *Service) notLastOperator(ctx context.Context, a id.Account) error {
 		return lastOperator
 	}
 	return nil
+}
+
+// otherOperators reports whether somebody else is operator.
+func (s *Service) otherOperators(ctx context.Context, a id.Account) (bool, error) {
+	_, ok, err := sqldb.One(ctx, s.db, sqldb.Value[string], "SELECT id FROM account WHERE operator = $1 AND id <> $2 LIMIT 1", true, string(a))
+	if err != nil {
+		return false, fmt.Errorf("read operators: %w", err)
+	}
+	return ok, nil
 }
 
 // record leaves an audit event about an account.

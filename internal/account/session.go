@@ -9,13 +9,14 @@ import (
 	"paddock/internal/id"
 	"paddock/internal/kit/clock"
 	"paddock/internal/kit/fault"
+	"paddock/internal/kit/seal"
 	"paddock/internal/kit/sqldb"
 )
 
-// How long a session lives.
+// How long a session lives unless Config says otherwise.
 const (
-	SessionIdle  = 3 * time.Hour  // without a request
-	SessionTotal = 24 * time.Hour // in any case
+	DefaultSessionIdle = 3 * time.Hour  // without a request
+	DefaultSessionMax  = 24 * time.Hour // in any case
 
 	maxSessions = 50 // of one account; the oldest make room
 	maxAgent    = 300
@@ -32,18 +33,18 @@ type liveSession struct {
 const liveColumns = `SELECT s.id, s.account_id, s.addr, s.agent, s.created_at, s.last_used_at, a.operator, a.blocked, a.active
 	FROM session s JOIN account a ON a.id = s.account_id`
 
-func scanLive(r sqldb.Scanner) (l liveSession, err error) {
+func (s *Service) scanLive(r sqldb.Scanner) (l liveSession, err error) {
 	var created, used int64
 	var blocked, active bool
 	err = r.Scan(&l.ID, &l.Account, &l.Addr, &l.Agent, &created, &used, &l.operator, &blocked, &active)
 	l.barred = blocked || !active
 	l.CreatedAt, l.LastUsedAt = clock.FromMillis(created), clock.FromMillis(used)
-	l.ExpiresAt = l.CreatedAt.Add(SessionTotal)
+	l.ExpiresAt = l.CreatedAt.Add(s.cfg.SessionMax)
 	return l, err
 }
 
 func (s *Service) loadSession(ctx context.Context, hash string) (liveSession, error) {
-	l, ok, err := sqldb.One(ctx, s.db, scanLive, liveColumns+" WHERE s.hash = $1", hash)
+	l, ok, err := sqldb.One(ctx, s.db, s.scanLive, liveColumns+" WHERE s.hash = $1", hash)
 	if err != nil {
 		return l, fmt.Errorf("read a session: %w", err)
 	}
@@ -55,19 +56,19 @@ func (s *Service) loadSession(ctx context.Context, hash string) (liveSession, er
 
 // StartSession signs a browser in and returns the value of its cookie. The caller has checked the password.
 func (s *Service) StartSession(ctx context.Context, a Account, addr, agent string) (cookie string, _ Session, err error) {
-	cookie = newSecret()
+	cookie = seal.Secret()
 	now := s.clock.Now().UTC().Truncate(time.Millisecond)
 	agent, lineErr := checkLine("agent", agent, maxAgent)
 	if lineErr != nil {
 		agent = ""
 	}
-	session := Session{ID: id.New[id.Session](), Account: a.ID, Addr: addr, Agent: agent, CreatedAt: now, LastUsedAt: now, ExpiresAt: now.Add(SessionTotal)}
+	session := Session{ID: id.New[id.Session](), Account: a.ID, Addr: addr, Agent: agent, CreatedAt: now, LastUsedAt: now, ExpiresAt: now.Add(s.cfg.SessionMax)}
 	err = s.db.Tx(ctx, func(ctx context.Context) error {
 		if err := s.makeRoom(ctx, a.ID); err != nil {
 			return err
 		}
 		const q = `INSERT INTO session (hash, id, account_id, addr, agent, created_at, last_used_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`
-		if _, err := s.db.Exec(ctx, q, hashOf(cookie), string(session.ID), string(a.ID), addr, agent, clock.Millis(now), clock.Millis(now)); err != nil {
+		if _, err := s.db.Exec(ctx, q, seal.Hash(cookie), string(session.ID), string(a.ID), addr, agent, clock.Millis(now), clock.Millis(now)); err != nil {
 			return fmt.Errorf("store a session: %w", err)
 		}
 		return s.noteLogin(ctx, &a, addr)
@@ -88,10 +89,10 @@ func (s *Service) makeRoom(ctx context.Context, a id.Account) error {
 // Session returns who presents a cookie, and notes the use. The caller's profile is not set here. It returns
 // unauthorized for a cookie that is unknown, ended, idle for too long or too old, or of a blocked account.
 func (s *Service) Session(ctx context.Context, cookie string) (auth.Caller, error) {
-	if cookie == "" || len(cookie) > 2*secretChars {
+	if cookie == "" || len(cookie) > 2*seal.SecretChars {
 		return auth.Caller{}, auth.Denied()
 	}
-	hash := hashOf(cookie)
+	hash := seal.Hash(cookie)
 	l, err := s.sessions.Get(ctx, hash)
 	if err != nil {
 		return auth.Caller{}, err
@@ -117,7 +118,7 @@ func (s *Service) idle(hash string, stored, now time.Time) bool {
 	s.usedMu.Lock()
 	defer s.usedMu.Unlock()
 	last := max(clock.Millis(stored), s.used[hash])
-	return clock.Millis(now)-last >= SessionIdle.Milliseconds()
+	return clock.Millis(now)-last >= s.cfg.SessionIdle.Milliseconds()
 }
 
 func (s *Service) touch(hash string, now time.Time) {
@@ -133,7 +134,7 @@ func (s *Service) Flush(ctx context.Context) error {
 	s.usedMu.Lock()
 	now := clock.Millis(s.clock.Now())
 	for hash, at := range s.used {
-		if now-at >= SessionIdle.Milliseconds() && !s.unsaved[hash] {
+		if now-at >= s.cfg.SessionIdle.Milliseconds() && !s.unsaved[hash] {
 			delete(s.used, hash)
 		}
 	}
@@ -165,9 +166,15 @@ func (s *Service) Sessions(ctx context.Context, who auth.Caller) ([]Session, err
 	if err := s.Flush(ctx); err != nil {
 		return nil, err
 	}
+	return s.SessionsOf(ctx, who.AccountID)
+}
+
+// SessionsOf lists the living sessions of an account, the last used first, as far as their use has been written. The
+// caller decides what of it to show to whom.
+func (s *Service) SessionsOf(ctx context.Context, a id.Account) ([]Session, error) {
 	now := s.clock.Now()
-	live, err := sqldb.All(ctx, s.db, scanLive, liveColumns+" WHERE s.account_id = $1 AND s.created_at > $2 AND s.last_used_at > $3 ORDER BY s.last_used_at DESC, s.id",
-		string(who.AccountID), clock.Millis(now.Add(-SessionTotal)), clock.Millis(now.Add(-SessionIdle)))
+	live, err := sqldb.All(ctx, s.db, s.scanLive, liveColumns+" WHERE s.account_id = $1 AND s.created_at > $2 AND s.last_used_at > $3 ORDER BY s.last_used_at DESC, s.id",
+		string(a), clock.Millis(now.Add(-s.cfg.SessionMax)), clock.Millis(now.Add(-s.cfg.SessionIdle)))
 	if err != nil {
 		return nil, fmt.Errorf("read sessions: %w", err)
 	}
@@ -228,7 +235,7 @@ func (s *Service) dropSessions(ctx context.Context, hashes []string) error {
 		if _, err := s.db.Exec(ctx, "DELETE FROM session WHERE hash IN ("+sqldb.Marks(1, len(part))+")", args...); err != nil {
 			return fmt.Errorf("end sessions: %w", err)
 		}
-		if err := s.db.Changed(ctx, "session", part...); err != nil {
+		if err := s.db.Changed(ctx, SessionKind, part...); err != nil {
 			return err
 		}
 	}
@@ -236,7 +243,7 @@ func (s *Service) dropSessions(ctx context.Context, hashes []string) error {
 }
 
 func (s *Service) sessionByID(ctx context.Context, a id.Account, session id.Session) (Session, error) {
-	l, ok, err := sqldb.One(ctx, s.db, scanLive, liveColumns+" WHERE s.account_id = $1 AND s.id = $2", string(a), string(session))
+	l, ok, err := sqldb.One(ctx, s.db, s.scanLive, liveColumns+" WHERE s.account_id = $1 AND s.id = $2", string(a), string(session))
 	if err != nil {
 		return Session{}, fmt.Errorf("read a session: %w", err)
 	}
@@ -244,4 +251,18 @@ func (s *Service) sessionByID(ctx context.Context, a id.Account, session id.Sess
 		return Session{}, fault.New(fault.NotFound, "Session Not Found")
 	}
 	return l.Session, nil
+}
+
+// EndEverySession signs everybody out and takes back the links that were mailed, but those that confirm an e-mail: a
+// database restored from a backup holds sessions that have ended since, and links that were used.
+func (s *Service) EndEverySession(ctx context.Context) error {
+	return s.db.Tx(ctx, func(ctx context.Context) error {
+		if _, err := s.db.Exec(ctx, "DELETE FROM session"); err != nil {
+			return fmt.Errorf("end sessions: %w", err)
+		}
+		if _, err := s.db.Exec(ctx, "DELETE FROM account_link WHERE kind <> $1", string(linkConfirm)); err != nil {
+			return fmt.Errorf("take links back: %w", err)
+		}
+		return nil
+	})
 }

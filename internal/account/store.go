@@ -8,11 +8,13 @@ import (
 
 	"paddock/internal/id"
 	"paddock/internal/kit/clock"
+	"paddock/internal/kit/seal"
 	"paddock/internal/kit/sqldb"
 )
 
-const columns = `id, name, email, company, phone, language, timezone, newsletter, developer, options, plan, operator, active, blocked,
-	last_login, created_at, updated_at`
+const columns = `id, name, email, company, phone, language, timezone, newsletter, developer, options, plan, terms, terms_until, anchor, operator, active, blocked,
+	picture, last_login, created_at, updated_at,
+	EXISTS (SELECT 1 FROM account_factor WHERE account_factor.account_id = account.id AND account_factor.confirmed_at > 0)`
 
 func scan(r sqldb.Scanner) (Account, error) {
 	a, _, err := scanWith(r, nil)
@@ -26,7 +28,7 @@ func scanWith(r sqldb.Scanner, hash *string) (Account, string, error) {
 	var login *int64
 	var created, updated int64
 	dest := []any{&a.ID, &a.Name, &a.Email, &a.Company, &a.Phone, &a.Language, &a.Timezone, &a.Newsletter, &a.Developer, &options,
-		&a.Plan, &a.Operator, &a.Active, &a.Blocked, &login, &created, &updated}
+		&a.Plan, &a.Terms, &a.TermsUntil, &a.Anchor, &a.Operator, &a.Active, &a.Blocked, &a.Picture, &login, &created, &updated, &a.Factor}
 	var h string
 	if hash != nil {
 		dest = append(dest, &h)
@@ -113,8 +115,8 @@ func (s *Service) save(ctx context.Context, a Account) error {
 		return err
 	}
 	const q = `UPDATE account SET name = $1, company = $2, phone = $3, language = $4, timezone = $5, newsletter = $6, options = $7, plan = $8,
-		operator = $9, active = $10, blocked = $11, updated_at = $12 WHERE id = $13`
-	_, err = s.db.Exec(ctx, q, a.Name, a.Company, a.Phone, a.Language, a.Timezone, a.Newsletter, string(options), a.Plan, a.Operator, a.Active,
+		terms = $9, terms_until = $10, anchor = $11, operator = $12, active = $13, blocked = $14, updated_at = $15 WHERE id = $16`
+	_, err = s.db.Exec(ctx, q, a.Name, a.Company, a.Phone, a.Language, a.Timezone, a.Newsletter, string(options), a.Plan, a.Terms, a.TermsUntil, a.Anchor, a.Operator, a.Active,
 		a.Blocked, clock.Millis(a.UpdatedAt), string(a.ID))
 	if err != nil {
 		return fmt.Errorf("store an account: %w", err)
@@ -128,17 +130,17 @@ func (s *Service) changed(ctx context.Context, a id.Account) error {
 	if err != nil {
 		return fmt.Errorf("read sessions: %w", err)
 	}
-	if err := s.db.Changed(ctx, "account", string(a)); err != nil {
+	if err := s.db.Changed(ctx, CacheKind, string(a)); err != nil {
 		return err
 	}
-	return s.db.Changed(ctx, "session", hashes...)
+	return s.db.Changed(ctx, SessionKind, hashes...)
 }
 
 func (s *Service) setHash(ctx context.Context, a id.Account, hash string, now time.Time) error {
 	if _, err := s.db.Exec(ctx, "UPDATE account SET password_hash = $1, updated_at = $2 WHERE id = $3", hash, clock.Millis(now), string(a)); err != nil {
 		return fmt.Errorf("store a password: %w", err)
 	}
-	return s.db.Changed(ctx, "account", string(a))
+	return s.db.Changed(ctx, CacheKind, string(a))
 }
 
 // count is how many accounts there are, up to most.
@@ -168,10 +170,10 @@ const (
 
 // newLink makes a link and returns its token.
 func (s *Service) newLink(ctx context.Context, kind linkKind, a id.Account, data string, life time.Duration) (string, error) {
-	token := newSecret()
+	token := seal.Secret()
 	now := s.clock.Now()
 	const q = `INSERT INTO account_link (hash, kind, account_id, data, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`
-	if _, err := s.db.Exec(ctx, q, hashOf(token), string(kind), string(a), data, clock.Millis(now), clock.Millis(now.Add(life))); err != nil {
+	if _, err := s.db.Exec(ctx, q, seal.Hash(token), string(kind), string(a), data, clock.Millis(now), clock.Millis(now.Add(life))); err != nil {
 		return "", fmt.Errorf("make a link: %w", err)
 	}
 	return token, nil
@@ -184,11 +186,11 @@ func scanLink(r sqldb.Scanner) (l link, err error) {
 // takeLink uses a link up: of two that come at once, one gets it. It returns an invalid fault when the token
 // is unknown, used, expired or of another kind. It needs a transaction.
 func (s *Service) takeLink(ctx context.Context, kind linkKind, token string) (link, error) {
-	if len(token) > 2*secretChars {
+	if len(token) > 2*seal.SecretChars {
 		return link{}, badLink
 	}
 	const q = `DELETE FROM account_link WHERE hash = $1 AND kind = $2 AND expires_at > $3 RETURNING account_id, data`
-	l, ok, err := sqldb.One(ctx, s.db, scanLink, q, hashOf(token), string(kind), clock.Millis(s.clock.Now()))
+	l, ok, err := sqldb.One(ctx, s.db, scanLink, q, seal.Hash(token), string(kind), clock.Millis(s.clock.Now()))
 	if err != nil {
 		return l, fmt.Errorf("use a link: %w", err)
 	}

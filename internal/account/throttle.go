@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"paddock/internal/id"
 	"paddock/internal/kit/clock"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
@@ -22,6 +23,8 @@ const (
 	firstLock     = time.Minute
 	longestLock   = 15 * time.Minute
 	forgetAfter   = time.Hour // without a wrong password
+
+	freeGuesses = 20 // secrets of links that exist nowhere, from one address
 
 	mailsByAddr   = 30 // requested letters an hour from one address
 	signupsByAddr = 100
@@ -77,8 +80,8 @@ func (s *Service) lock(ctx context.Context, key string) (lock, bool, error) {
 	return l, ok, nil
 }
 
-// locked returns TooMany while one of the keys is locked, and whether the first has wrong passwords behind it.
-func (s *Service) locked(ctx context.Context, keys []string) (tried bool, err error) {
+// locked returns TooMany, saying of what there were too many, while one of the keys is locked, and whether the first has wrong passwords behind it.
+func (s *Service) locked(ctx context.Context, keys []string, what string) (tried bool, err error) {
 	now := s.clock.Now()
 	for i, key := range keys {
 		l, ok, err := s.lock(ctx, key)
@@ -88,15 +91,15 @@ func (s *Service) locked(ctx context.Context, keys []string) (tried bool, err er
 		tried = tried || i == 0 && ok
 		if wait := clock.FromMillis(l.until).Sub(now); ok && wait > 0 {
 			wait = max(wait.Round(time.Second), time.Second)
-			return false, fault.New(fault.TooMany, "Too many wrong passwords; try again in %d seconds", int(wait.Seconds())).After(wait)
+			return false, fault.New(fault.TooMany, "Too many wrong %s; try again in %d seconds", what, int(wait.Seconds())).After(wait)
 		}
 	}
 	return tried, nil
 }
 
-// wrong counts a wrong password against the keys and locks those that had too many. It is counted even when
-// the caller has hung up: who does so early must not guess for free.
-func (s *Service) wrong(ctx context.Context, keys []string) error {
+// wrong counts a wrong password or code, of an account ("" for an e-mail that has none), against the keys and locks those
+// that had too many. It is counted even when the caller has hung up: who does so early must not guess for free.
+func (s *Service) wrong(ctx context.Context, keys []string, a id.Account, addr, kind string) error {
 	ctx = context.WithoutCancel(ctx)
 	now := s.clock.Now()
 	err := s.db.Tx(ctx, func(ctx context.Context) error {
@@ -105,27 +108,72 @@ func (s *Service) wrong(ctx context.Context, keys []string) error {
 			if i > 0 {
 				free = freeByAddr
 			}
-			const q = `INSERT INTO account_lock (key, count, until, updated_at) VALUES ($1, 1, 0, $2)
-				ON CONFLICT (key) DO UPDATE SET count = CASE WHEN account_lock.updated_at < $3 THEN 1 ELSE account_lock.count + 1 END, updated_at = $4
-				RETURNING count`
-			count, _, err := sqldb.One(ctx, s.db, sqldb.Value[int64], q, key, clock.Millis(now), clock.Millis(now.Add(-forgetAfter)), clock.Millis(now))
-			if err != nil {
-				return err
-			}
-			if count < free {
-				continue
-			}
-			until := clock.Millis(now.Add(min(firstLock<<min(count-free, 10), longestLock)))
-			if _, err := s.db.Exec(ctx, "UPDATE account_lock SET until = $1 WHERE key = $2", until, key); err != nil {
+			if err := s.miss(ctx, key, free, now); err != nil {
 				return err
 			}
 		}
-		return nil
+		return s.noteFailure(ctx, a, addr, kind)
 	})
 	if err != nil {
 		return fmt.Errorf("count a wrong password: %w", err)
 	}
 	return nil
+}
+
+// forgiveKey forgets what was counted by a key.
+func (s *Service) forgiveKey(ctx context.Context, key string) error {
+	if _, err := s.db.Exec(ctx, "DELETE FROM account_lock WHERE key = $1", key); err != nil {
+		return fmt.Errorf("forgive: %w", err)
+	}
+	return nil
+}
+
+// miss counts one more miss against a key and locks it when the free ones are used up. It needs a transaction.
+func (s *Service) miss(ctx context.Context, key string, free int64, now time.Time) error {
+	const q = `INSERT INTO account_lock (key, count, until, updated_at) VALUES ($1, 1, 0, $2)
+		ON CONFLICT (key) DO UPDATE SET count = CASE WHEN account_lock.updated_at < $3 THEN 1 ELSE account_lock.count + 1 END, updated_at = $4
+		RETURNING count`
+	count, _, err := sqldb.One(ctx, s.db, sqldb.Value[int64], q, key, clock.Millis(now), clock.Millis(now.Add(-forgetAfter)), clock.Millis(now))
+	if err != nil || count < free {
+		return err
+	}
+	until := clock.Millis(now.Add(min(firstLock<<min(count-free, 10), longestLock)))
+	_, err = s.db.Exec(ctx, "UPDATE account_lock SET until = $1 WHERE key = $2", until, key)
+	return err
+}
+
+// MayGuess returns TooMany while an address is barred that has presented too many secrets of a kind that exist nowhere;
+// see Guessed.
+func (s *Service) MayGuess(ctx context.Context, kind, addr string) error {
+	if addr == "" {
+		return nil
+	}
+	l, ok, err := s.lock(ctx, addrKey("guess/"+kind, addr))
+	if err != nil {
+		return err
+	}
+	if wait := clock.FromMillis(l.until).Sub(s.clock.Now()); ok && wait > 0 {
+		wait = max(wait.Round(time.Second), time.Second)
+		return fault.New(fault.TooMany, "Too many links that do not exist; try again in %d seconds", int(wait.Seconds())).After(wait)
+	}
+	return nil
+}
+
+// Guessed counts a secret of a kind that exists nowhere against the address that presented it, whether or not the
+// caller waits for the answer.
+func (s *Service) Guessed(ctx context.Context, kind, addr string) error {
+	if addr == "" {
+		return nil
+	}
+	return s.db.Tx(context.WithoutCancel(ctx), func(ctx context.Context) error {
+		return s.miss(ctx, addrKey("guess/"+kind, addr), freeGuesses, s.clock.Now())
+	})
+}
+
+// Allow counts a use of something in an hour that begins with the first, under a key of the caller's choice, and
+// returns TooMany with the message past most. It needs a transaction, whose end by that fault takes the count back.
+func (s *Service) Allow(ctx context.Context, kind, key string, most int64, message string) error {
+	return s.allow(ctx, kind+"/"+short(key), most, message)
 }
 
 // forgive forgets the wrong passwords of an e-mail, not those of an address: its owner may have many.

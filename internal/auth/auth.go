@@ -48,8 +48,10 @@ const (
 type Caller struct {
 	Kind       Kind
 	AccountID  id.Account // the person acting: session's account or token's creator; "" for devices
-	OwnerID    id.Account // the account that owns ProfileID; "" when ProfileID is
 	ProfileID  id.Profile // the profile acted in; "" for a session that named none
+	OwnerID    id.Account // the account that owns ProfileID; "" when ProfileID is
+	Role       Role       // the person's in ProfileID; "" for devices and without a profile
+	Within     *Within    // the part of ProfileID that the person may see; nil for all of it
 	DeviceID   id.Device  // for Kind Device
 	TokenID    id.Token   // the token presented; "" for sessions
 	TokenName  string     // its name, for the audit log
@@ -57,12 +59,15 @@ type Caller struct {
 	SessionID  id.Session // for Kind Session
 	Permission Permission // Full for sessions
 	Reach      Reach      // ReachAccount for sessions
+	Adopted    bool       // the token was taken over by a new owner of the profile: AccountID's by name, perhaps in a former owner's hands
 	Operator   bool       // the account runs this installation
+	Look       string     // why an operator is in ProfileID without a role of their own; "" for everybody else
+	Act        Action     // of the route being answered; "" outside of a request
 	Addr       string     // client address, after trusted proxies
 }
 
-// IsOwner reports whether the person acting owns the profile acted in.
-func (c Caller) IsOwner() bool { return c.AccountID != "" && c.AccountID == c.OwnerID }
+// IsOwner reports whether the person acting owns the profile acted in. A token that a new owner took over never acts for that person.
+func (c Caller) IsOwner() bool { return c.AccountID != "" && c.AccountID == c.OwnerID && !c.Adopted }
 
 // SystemCaller is Paddock acting by itself, or an operator at the command line.
 func SystemCaller() Caller {
@@ -84,8 +89,8 @@ type Rule struct {
 	Kinds   []Kind // callers admitted; Anonymous means that no credential is needed
 	Action  Action // "" means by method: GET read, POST and PUT write, DELETE delete
 	Account bool   // needs a session or a token of reach "account" made by the profile's owner
-	Owner   bool   // needs the person acting to own the profile acted in
 	Profile bool   // needs a profile: a session must name one by the Profile-Id header
+	Role    Role   // the least role in that profile; "" means by action: viewer to read, developer for the rest
 }
 
 // The rules most routes use.
@@ -104,8 +109,21 @@ func (r Rule) Deleting() Rule { r.Action = ActDelete; return r }
 // Reading is r for a route that only reads, whatever its verb or reach.
 func (r Rule) Reading() Rule { r.Action = ActRead; return r }
 
-// ByOwner is r for a route only the profile's owner may call.
-func (r Rule) ByOwner() Rule { r.Owner = true; return r }
+// By is r for a route that needs another role in the profile than its action says.
+func (r Rule) By(least Role) Rule { r.Role = least; return r }
+
+// RoleFor is the least role in the profile that a route with the given method needs; "" when it acts in none.
+func (r Rule) RoleFor(method string) Role {
+	switch {
+	case !r.Profile:
+		return ""
+	case r.Role != "":
+		return r.Role
+	case r.ActionFor(method) == ActRead:
+		return Viewer
+	}
+	return Developer
+}
 
 // ActionFor is the action of a route with the given method.
 func (r Rule) ActionFor(method string) Action {
@@ -127,30 +145,53 @@ var denied = fault.New(fault.Unauthorized, "Authorization Denied")
 // Denied is that answer, for rooms that judge more than a Rule can say.
 func Denied() error { return denied }
 
-// Check judges a caller. It returns an Unauthorized fault for a wrong kind, permission or reach, and Invalid
-// for a session that named no profile.
+// In is c acting in a profile with what it was granted there.
+func (c Caller) In(p id.Profile, g Grant) Caller {
+	c.ProfileID, c.OwnerID, c.Role, c.Within, c.Look = p, g.Owner, g.Role, g.Within, g.Look
+	return c
+}
+
+// Check judges a caller. It returns an Unauthorized fault for a wrong kind, permission or reach, Forbidden for a role
+// that is too little, and Invalid for a session that named no profile.
 func (r Rule) Check(method string, c Caller) error {
 	if !slices.Contains(r.Kinds, c.Kind) {
-		return denied
+		return LacksKind(c.Kind, r.Kinds...)
 	}
 	if c.Kind == Anonymous {
 		return nil
 	}
-	if !c.Permission.allows(r.ActionFor(method)) {
-		return denied
+	if a := r.ActionFor(method); !c.Permission.allows(a) {
+		return LacksPermission(c.Permission, a.permission())
 	}
-	if r.Account {
-		if c.Kind == Profile && (c.Reach != ReachAccount || !c.IsOwner()) {
-			return denied
+	if r.Account && c.Kind == Profile {
+		switch {
+		case !c.IsOwner():
+			return LacksOwner(c.Role)
+		case c.Reach != ReachAccount:
+			return LacksReach(c.Reach)
 		}
 	}
 	if r.Profile && c.ProfileID == "" {
 		return fault.Field("Profile-Id", "this route acts in a profile: name it in the header Profile-Id")
 	}
-	if r.Owner && !c.IsOwner() {
-		return denied
+	if r.Profile && c.Look != "" && r.ActionFor(method) != ActRead {
+		return LooksOnly()
+	}
+	if least := r.RoleFor(method); least != "" && c.Kind != Device && c.Kind != System && !c.Role.AtLeast(least) {
+		return LacksRole(c.Role, least)
 	}
 	return nil
+}
+
+// permission is the least that allows a.
+func (a Action) permission() Permission {
+	switch a {
+	case ActRead:
+		return Read
+	case ActWrite:
+		return Write
+	}
+	return Full
 }
 
 func (p Permission) allows(a Action) bool {

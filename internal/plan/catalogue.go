@@ -4,10 +4,10 @@ import (
 	_ "embed"
 	"fmt"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/goccy/go-yaml"
 )
@@ -27,6 +27,8 @@ type Plan struct {
 	AuditFilter bool               // the audit log may be filtered
 	MessageOTP  bool               // one-time codes by SMS and e-mail, besides the authenticator
 	RunSSO      bool               // single sign-on for end users
+
+	of *content // where it stands; nil for one that With or the catalogue has not given out
 }
 
 // Cap is how many of r a profile (an account, for profiles) may have.
@@ -55,30 +57,88 @@ type Addon struct {
 	Once  int64 // whole cents, when it is bought; usually 0
 }
 
-// Catalogue is every plan and price of an installation. It does not change while the server runs.
-type Catalogue struct {
-	Default string // the plan of an account that was given none
-	plans   []Plan
-	addons  []Addon
-	tiers   map[Service][]Tier
+// Catalogue is every plan and price of an installation. Another version may take its place while the server runs (see
+// Versions), so whoever needs several of its figures to be of one version asks for Now first.
+type Catalogue struct{ now atomic.Pointer[content] }
+
+// content is one version. It is never changed.
+type content struct {
+	version  int64 // 0 for one that is not stored
+	fallback string
+	currency string
+	plans    []Plan
+	addons   []Addon
+	tiers    map[Service][]Tier
+	routes   []Rate // of every row of rates, PerMinute left out
+	whole    map[Service]bool
 }
+
+func catalogueOf(c *content) *Catalogue {
+	out := &Catalogue{}
+	out.now.Store(c)
+	return out
+}
+
+// Now is the catalogue as it is at this instant; it stays so.
+func (c *Catalogue) Now() *Catalogue { return catalogueOf(c.now.Load()) }
+
+// Version numbers what is stored, from 1 on. It is 0 for a catalogue that is not.
+func (c *Catalogue) Version() int64 { return c.now.Load().version }
+
+// Default is the plan of an account that was given none.
+func (c *Catalogue) Default() string { return c.now.Load().fallback }
+
+// Currency is what prices are in: three lower-case letters.
+func (c *Catalogue) Currency() string { return c.now.Load().currency }
+
+// Prorated reports whether a larger tier of s, bought in mid-cycle, costs only the part of the cycle that is left. What is
+// used up rather than held, such as SMS, costs the whole difference.
+func (c *Catalogue) Prorated(s Service) bool { return !c.now.Load().whole[s] }
+
+// group is the routes of a row of rates.
+func (c *content) group(name string) (out []Rate) {
+	for _, r := range c.routes {
+		if r.Group == name {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Groups are the rows of rates, each once, in the order of the catalogue.
+func (c *Catalogue) Groups() []string {
+	var out []string
+	for _, r := range c.now.Load().routes {
+		if len(out) == 0 || out[len(out)-1] != r.Group {
+			out = append(out, r.Group)
+		}
+	}
+	return out
+}
+
+// Rated are the routes that a row of rates names, with PerMinute 0.
+func (c *Catalogue) Rated() []Rate { return slices.Clone(c.now.Load().routes) }
 
 // Plan is the plan of that name; "" means the default. It returns an error for a name that the catalogue does
 // not have, which happens when a catalogue file drops a plan that accounts still carry.
 func (c *Catalogue) Plan(name string) (Plan, error) {
+	now := c.now.Load()
 	if name == "" {
-		name = c.Default
+		name = now.fallback
 	}
-	for _, p := range c.plans {
+	for _, p := range now.plans {
 		if p.Name == name {
+			p.of = now
 			return p, nil
 		}
 	}
-	return Plan{}, fmt.Errorf("the catalogue has no plan %q (it has %s)", name, strings.Join(c.Names(), ", "))
+	return Plan{}, fmt.Errorf("the catalogue has no plan %q (it has %s)", name, strings.Join(now.names(), ", "))
 }
 
 // Names are the plans in the order of the catalogue.
-func (c *Catalogue) Names() []string {
+func (c *Catalogue) Names() []string { return c.now.Load().names() }
+
+func (c *content) names() []string {
 	var names []string
 	for _, p := range c.plans {
 		names = append(names, p.Name)
@@ -87,13 +147,13 @@ func (c *Catalogue) Names() []string {
 }
 
 // Plans are the plans in the order of the catalogue.
-func (c *Catalogue) Plans() []Plan { return slices.Clone(c.plans) }
+func (c *Catalogue) Plans() []Plan { return slices.Clone(c.now.Load().plans) }
 
 // Addons are what may be bought per profile.
-func (c *Catalogue) Addons() []Addon { return slices.Clone(c.addons) }
+func (c *Catalogue) Addons() []Addon { return slices.Clone(c.now.Load().addons) }
 
 // Tiers are the amounts in which s is sold, smallest first.
-func (c *Catalogue) Tiers(s Service) []Tier { return slices.Clone(c.tiers[s]) }
+func (c *Catalogue) Tiers(s Service) []Tier { return slices.Clone(c.now.Load().tiers[s]) }
 
 // Builtin is the catalogue inside the binary. It panics if that is broken, which a test rules out.
 func Builtin() *Catalogue {
@@ -104,25 +164,13 @@ func Builtin() *Catalogue {
 	return c
 }
 
-// Load reads a catalogue file. It returns an error that names the file and each row at fault.
-func Load(path string) (*Catalogue, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the catalogue: %w", err)
-	}
-	c, err := Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("catalogue %s: %w", path, err)
-	}
-	return c, nil
-}
-
 // columns is a row of the file: a value for each plan. Values stay untyped so that a wrong one is reported
 // with its row, not with a type of ours.
 type columns map[string]any
 
 type file struct {
 	Default    string             `yaml:"default"`
+	Currency   string             `yaml:"currency"`
 	Plans      []filePlan         `yaml:"plans"`
 	Pool       map[string]columns `yaml:"pool"`
 	PerProfile map[string]columns `yaml:"per_profile"`
@@ -154,6 +202,7 @@ type filePrices struct {
 		Once  any    `yaml:"once"`
 	} `yaml:"addons"`
 	Services map[string][][]any `yaml:"services"`
+	Prorated map[string]bool    `yaml:"prorated"`
 }
 
 // ErrCatalogue lists everything wrong with a catalogue, a row each.
@@ -173,7 +222,7 @@ func Parse(text []byte) (*Catalogue, error) {
 	if len(r.faults) > 0 {
 		return nil, &ErrCatalogue{Rows: r.faults}
 	}
-	return c, nil
+	return catalogueOf(c), nil
 }
 
 type reader struct {
@@ -186,12 +235,18 @@ func (r *reader) fault(row, format string, args ...any) {
 }
 
 var planName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
+var currency = regexp.MustCompile(`^[a-z]{3}$`)
 var groupName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9 _-]{0,63}$`)
 var routeForm = regexp.MustCompile(`^(GET|POST|PUT|DELETE|MQTT|TIP) (/[A-Za-z0-9_{}/.-]*)(?:\?([a-z_]+=[a-z_]+))?$`)
 
-func (r *reader) catalogue() *Catalogue {
+func (r *reader) catalogue() *content {
 	f := r.file
-	c := &Catalogue{Default: f.Default, tiers: map[Service][]Tier{}}
+	c := &content{fallback: f.Default, currency: "usd", tiers: map[Service][]Tier{}}
+	if f.Currency != "" {
+		if c.currency = f.Currency; !currency.MatchString(f.Currency) {
+			r.fault("currency", "%q must be three lower-case letters, such as usd", f.Currency)
+		}
+	}
 	if len(f.Plans) == 0 {
 		r.fault("plans", "there must be at least one")
 	}
@@ -257,7 +312,7 @@ func (r *reader) catalogue() *Catalogue {
 }
 
 // rates turns each row into one Rate per route and plan.
-func (r *reader) rates(c *Catalogue, at map[string]int) {
+func (r *reader) rates(c *content, at map[string]int) {
 	groups, routes := map[string]bool{}, map[string]string{}
 	for i, in := range r.file.Rates {
 		row := fmt.Sprintf("rates[%d]", i)
@@ -294,6 +349,7 @@ func (r *reader) rates(c *Catalogue, at map[string]int) {
 			}
 			made = append(made, Rate{Group: in.Group, Method: m[1], Pattern: m[2], Query: m[3]})
 		}
+		c.routes = append(c.routes, made...)
 		for _, plan := range slices.Sorted(maps.Keys(in.PerMinute)) {
 			at, ok := at[plan]
 			if !ok {
@@ -317,7 +373,7 @@ func (r *reader) rates(c *Catalogue, at map[string]int) {
 var always = []string{
 	"GET /limits", "GET /statistics", "GET /profile/{}/summary", "GET /profile/{}/statistics", "GET /account/allocation", "POST /account/allocation",
 	"POST /profile/{}/services", "GET /pricing", "GET /account/subscription", "POST /account/subscription", "GET /account/billing",
-	"GET /account/payment", "GET /account/plan", "GET /profile/{}/team", "POST /profile/{}/team", "PUT /profile/{}/team", "DELETE /profile/{}/team",
+	"GET /account/payment", "GET /account/plan", "GET /account/cost", "GET /profile/{}/cost", "GET /profile/{}/team", "POST /profile/{}/team", "PUT /profile/{}/team", "DELETE /profile/{}/team",
 	"DELETE /data", "DELETE /device/{}/data", "POST /device/{}/empty", "DELETE /device/{}/chunk",
 }
 
@@ -331,7 +387,7 @@ func answersAlways(method, pattern string) bool {
 	})
 }
 
-func (r *reader) prices(c *Catalogue) {
+func (r *reader) prices(c *content) {
 	in := r.file.Prices
 	seen := map[string]bool{}
 	for i, a := range in.Addons {
@@ -348,6 +404,14 @@ func (r *reader) prices(c *Catalogue) {
 			add.Once = r.cents(row+".once", a.Once)
 		}
 		c.addons = append(c.addons, add)
+	}
+	c.whole = map[Service]bool{SMS: true, Email: true, PushNotification: true}
+	for _, name := range slices.Sorted(maps.Keys(in.Prorated)) {
+		if !slices.Contains(Services, Service(name)) {
+			r.fault("prices.prorated."+name, "is unknown (known: %s)", strings.Join(words(Services), ", "))
+			continue
+		}
+		c.whole[Service(name)] = !in.Prorated[name]
 	}
 	r.rows("prices.services", in.Services, words(Services))
 	for _, s := range Services {

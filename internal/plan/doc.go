@@ -13,5 +13,10 @@
 // The plan "house" has none of these bounds. It is what people get on their own server: nobody sells them
 // anything. To the client, which knows three plans, it calls itself scale.
 //
-// The room has no tables: an account carries the name of its plan, and the meaning of the name is here.
+// An account carries the name of its plan, and the meaning of the name is here. It also carries terms, as text that only this
+// room reads: tiers it bought, and limits that an operator set for it, perhaps until an instant. Plan.With says what both
+// mean together; profile.PlanOf is where everybody else asks for that.
+//
+// Every catalogue that was ever in force is kept, so that a price of the past can be explained. Another one takes the place
+// of the last while the server runs: see Versions, which also has the accounts fitted whose pools it changes.
 package plan

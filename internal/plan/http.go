@@ -28,19 +28,20 @@ type tierPrice struct {
 // pricing lists the plans the client knows; a house plan, which costs nothing and reports as another, is none
 // that anybody could buy.
 func (c *Catalogue) pricing(context.Context, auth.Caller, struct{}) (map[string]any, error) {
+	now := c.now.Load()
 	plans, addons := []price{}, []price{}
-	for _, p := range c.plans {
+	for _, p := range now.plans {
 		if p.Name == p.ReportAs {
 			plans = append(plans, price{p.Name, p.Price})
 		}
 	}
-	for _, a := range c.addons {
+	for _, a := range now.addons {
 		addons = append(addons, price{a.Name, a.Price})
 	}
 	out := map[string]any{"plans": plans, "addons": addons}
 	for _, s := range Services {
 		tiers := []tierPrice{}
-		for _, t := range c.tiers[s] {
+		for _, t := range now.tiers[s] {
 			tiers = append(tiers, tierPrice{Wire(s, t.Amount), t.Price})
 		}
 		out[string(s)] = tiers

@@ -1,5 +1,10 @@
 package plan
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Resource is a thing whose number is capped; its value is the key in a catalogue.
 type Resource string
 
@@ -33,6 +38,25 @@ var names = map[Resource]string{
 	Profiles: "profiles", Team: "team members", TagoCores: "TagoCores", TagoCoreClusters: "TagoCore clusters",
 	Connectors: "connectors", Networks: "networks", ServiceAuthorizations: "service authorizations",
 	AccessPolicies: "Access management", Dictionaries: "dictionaries", Backups: "backups",
+}
+
+// one are the names of a single one, where that is not the plural without its last letter.
+var one = map[Resource]string{
+	Analyses: "analysis", Entities: "entity", AccessPolicies: "access policy", Dictionaries: "dictionary",
+}
+
+// Count is a number of r in a sentence: "1 device", "2 devices".
+func (r Resource) Count(n int64) string {
+	name := r.Name()
+	switch {
+	case n == 1 && one[r] != "":
+		name = one[r]
+	case n == 1:
+		name = strings.TrimSuffix(name, "s")
+	case r == AccessPolicies:
+		name = "access policies"
+	}
+	return fmt.Sprintf("%d %s", n, name)
 }
 
 // Name is r in a sentence: "devices".

@@ -10,7 +10,9 @@ import (
 	"paddock/internal/auth"
 	"paddock/internal/id"
 	"paddock/internal/kit/fault"
+	"paddock/internal/kit/picture"
 	"paddock/internal/kit/web"
+	"paddock/internal/tag"
 )
 
 // OfPath is the rule of routes that name a profile in their path: Resolve judges whether it is the caller's.
@@ -20,15 +22,15 @@ var OfPath = auth.Rule{Kinds: []auth.Kind{auth.Session, auth.Profile}}
 // Routes are the routes of this room.
 func (s *Service) Routes() []web.Route {
 	group := web.Group("profile")
-	return []web.Route{
+	return append(s.logRoutes(), []web.Route{
 		web.Handle("POST /account", "Sign up: make an account and its first profile.", auth.Anyone, s.signUp, web.Tags("account")),
-		web.Handle("POST /account/login", "Check e-mail and password and list the profiles the account may act in.", auth.Anyone, s.login, web.Tags("account")),
 		web.Handle("POST /setup", "Make the first account of this server with its one-time setup token, and sign in.", auth.Anyone, s.setUp, web.Tags("account")),
 
-		web.Handle("GET /profile", "List the profiles the caller may act in.", OfPath, s.list),
 		web.Handle("POST /profile", "Create a profile.", auth.OfAccount, s.add, group),
-		web.Handle("PUT /profile/{id}", "Change name, logo, banner and soft limits (rpm) of a profile.", OfPath, s.edit, group),
-		web.Handle("DELETE /profile/{id}", "Delete a profile; needs the password of its owner.", OfPath, s.remove, group),
+		web.Handle("PUT /profile/{id}", "Change name, logo, banner, colour, customer reference, soft limits (rpm) and tags of a profile.", OfPath, s.edit, group),
+		web.Handle("PUT /profile/{id}/pin", "Keep a profile at the top of the own list of profiles, or no longer; nobody else sees it. For people who have signed in.", auth.SessionOnly, s.pin),
+		web.Handle("DELETE /profile/{id}", "Delete a profile; needs the password of its owner, and the code of a second factor. It can be restored for a while unless it is to be purged.", OfPath, s.remove, group),
+		web.Handle("POST /profile/{id}/restore", "Bring a deleted profile back; what the account lacks for it is named.", OfPath, s.restore, group),
 		web.Handle("POST /profile/{id}/pause", "Block a profile with a reason that every refusal shows.", OfPath, s.pause),
 		web.Handle("POST /profile/{id}/resume", "End the pause of a profile.", OfPath, s.resume),
 
@@ -38,7 +40,7 @@ func (s *Service) Routes() []web.Route {
 		s.takeOff("DELETE /profile/{id}/banner", Banner),
 		s.show("GET /profile/{id}/logo/{name}", Logo),
 		s.show("GET /profile/{id}/banner/{name}", Banner),
-	}
+	}...)
 }
 
 type signUpInput struct {
@@ -75,6 +77,7 @@ type setUpInput struct {
 	Email    string `json:"email" required:"true"`
 	Password string `json:"password" required:"true"`
 	Timezone string `json:"timezone" example:"Europe/Berlin"`
+	Language string `json:"language" example:"en"`
 	Request  *web.Request
 }
 
@@ -91,7 +94,7 @@ func (s *Service) setUp(ctx context.Context, who auth.Caller, in setUpInput) (we
 	if in.Token == "" {
 		return web.Reply{}, fault.Field("token", "must not be empty")
 	}
-	a, p, err := s.Setup(ctx, who, in.Token, account.CreateInput{Name: in.Name, Email: in.Email, Password: in.Password, Timezone: in.Timezone})
+	a, p, err := s.Setup(ctx, who, in.Token, account.CreateInput{Name: in.Name, Email: in.Email, Password: in.Password, Timezone: in.Timezone, Language: in.Language})
 	if err != nil {
 		return web.Reply{}, err
 	}
@@ -104,77 +107,6 @@ func (s *Service) setUp(ctx context.Context, who auth.Caller, in setUpInput) (we
 		return web.Reply{}, err
 	}
 	return web.Reply{Result: setUpResult{a.ID, p.ID}, Cookies: []*http.Cookie{cookie}}, nil
-}
-
-type loginInput struct {
-	Email    string `json:"email" required:"true"`
-	Password string `json:"password" required:"true"`
-	Request  *web.Request
-}
-
-type loginProfile struct {
-	ID        id.Profile `json:"id"`
-	Account   id.Account `json:"account"`
-	Name      string     `json:"name"`
-	LogoURL   *string    `json:"logo_url"`
-	FromShare bool       `json:"from_share"`
-}
-
-type loginResult struct {
-	Type     string         `json:"type"`
-	ID       id.Account     `json:"id"`
-	Email    string         `json:"email"`
-	Company  *string        `json:"company"`
-	Name     string         `json:"name"`
-	Phone    *string        `json:"phone"`
-	Profiles []loginProfile `json:"profiles"`
-}
-
-func (s *Service) login(ctx context.Context, _ auth.Caller, in loginInput) (loginResult, error) {
-	a, err := s.accounts.Login(ctx, in.Email, in.Password, in.Request.Addr)
-	if err != nil {
-		return loginResult{}, err
-	}
-	ps, err := s.List(ctx, a.ID)
-	if err != nil {
-		return loginResult{}, err
-	}
-	out := loginResult{Type: "user", ID: a.ID, Email: a.Email, Company: a.Company, Name: a.Name, Phone: a.Phone, Profiles: []loginProfile{}}
-	for _, p := range ps {
-		out.Profiles = append(out.Profiles, loginProfile{ID: p.ID, Account: p.Account, Name: p.Name, LogoURL: Absolute(in.Request.Public, p.LogoURL)})
-	}
-	return out, nil
-}
-
-type requestInput struct {
-	Request *web.Request
-}
-
-type listRow struct {
-	ID      id.Profile `json:"id"`
-	Name    string     `json:"name"`
-	LogoURL *string    `json:"logo_url"`
-	Paused  bool       `json:"paused"`
-}
-
-func (s *Service) list(ctx context.Context, who auth.Caller, in requestInput) ([]listRow, error) {
-	var ps []Profile
-	var err error
-	if who.Kind == auth.Profile && who.Reach != auth.ReachAccount {
-		var p Profile
-		p, err = s.Get(ctx, who.ProfileID)
-		ps = []Profile{p}
-	} else {
-		ps, err = s.List(ctx, who.AccountID)
-	}
-	if err != nil {
-		return nil, err
-	}
-	out := make([]listRow, 0, len(ps))
-	for _, p := range ps {
-		out = append(out, listRow{ID: p.ID, Name: p.Name, LogoURL: Absolute(in.Request.Public, p.LogoURL), Paused: p.Paused})
-	}
-	return out, nil
 }
 
 type addInput struct {
@@ -210,6 +142,9 @@ type editFields struct {
 	LogoURL   web.Opt[string] `json:"logo_url"`
 	BannerURL web.Opt[string] `json:"banner_url"`
 	RPM       web.Opt[RPM]    `json:"rpm"`
+	Color     web.Opt[string] `json:"color"`
+	Reference web.Opt[string] `json:"reference"`
+	Tags      *[]tag.Tag      `json:"tags"`
 }
 
 type editInput struct {
@@ -218,12 +153,15 @@ type editInput struct {
 	LogoURL   web.Opt[string] `json:"logo_url"`
 	BannerURL web.Opt[string] `json:"banner_url"`
 	RPM       web.Opt[RPM]    `json:"rpm" description:"soft limits on requests a minute; null removes both"`
+	Color     web.Opt[string] `json:"color" description:"\"#rrggbb\", by which people know the profile; null for none" example:"#2f6f4f"`
+	Reference web.Opt[string] `json:"reference" description:"what the owner's books call the customer, of at most 100 characters; null for none"`
+	Tags      *[]tag.Tag      `json:"tags" description:"all tags of the profile; at most 30"`
 	Info      *editFields     `json:"info"`
 	Request   *web.Request
 }
 
 func (s *Service) edit(ctx context.Context, who auth.Caller, in editInput) (string, error) {
-	f := editFields{in.Name, in.LogoURL, in.BannerURL, in.RPM}
+	f := editFields{in.Name, in.LogoURL, in.BannerURL, in.RPM, in.Color, in.Reference, in.Tags}
 	if in.Info != nil {
 		if f.Name == nil {
 			f.Name = in.Info.Name
@@ -237,15 +175,24 @@ func (s *Service) edit(ctx context.Context, who auth.Caller, in editInput) (stri
 		if !f.RPM.Set {
 			f.RPM = in.Info.RPM
 		}
+		if !f.Color.Set {
+			f.Color = in.Info.Color
+		}
+		if !f.Reference.Set {
+			f.Reference = in.Info.Reference
+		}
+		if f.Tags == nil {
+			f.Tags = in.Info.Tags
+		}
 	}
-	up := Update{Name: f.Name}
+	up := Update{Name: f.Name, Tags: f.Tags}
 	if f.RPM.Set {
 		up.RPM = cmp.Or(f.RPM.Ptr(), &RPM{})
 	}
 	for _, o := range []struct {
 		from web.Opt[string]
 		to   **string
-	}{{f.LogoURL, &up.Logo}, {f.BannerURL, &up.Banner}} {
+	}{{f.LogoURL, &up.Logo}, {f.BannerURL, &up.Banner}, {f.Color, &up.Color}, {f.Reference, &up.Reference}} {
 		if o.from.Set {
 			v := o.from.Or("")
 			*o.to = &v
@@ -257,14 +204,31 @@ func (s *Service) edit(ctx context.Context, who auth.Caller, in editInput) (stri
 	return "Successfully Updated", nil
 }
 
+type pinInput struct {
+	ID     string `path:"id"`
+	Pinned *bool  `json:"pinned" required:"true"`
+}
+
+func (s *Service) pin(ctx context.Context, who auth.Caller, in pinInput) (string, error) {
+	if in.Pinned == nil {
+		return "", fault.Field("pinned", "must be true or false")
+	}
+	if err := s.Pin(ctx, who, in.ID, *in.Pinned); err != nil {
+		return "", err
+	}
+	return "Successfully Updated", nil
+}
+
 type removeInput struct {
 	ID       string `path:"id"`
 	Password string `json:"password" required:"true"`
-	PinCode  string `json:"pin_code"`
+	PinCode  string `json:"pin_code" description:"of the authenticator app, or a recovery code; needed when a second factor is on"`
+	OTPType  string `json:"otp_type" description:"authenticator, when given"`
+	Purge    bool   `json:"purge" description:"for good at once: without the time in which it can be restored"`
 }
 
 func (s *Service) remove(ctx context.Context, who auth.Caller, in removeInput) (string, error) {
-	if err := s.Delete(ctx, who, in.ID, in.Password); err != nil {
+	if err := s.Remove(ctx, who, in.ID, account.Proof{Password: in.Password, Code: in.PinCode, Kind: in.OTPType, Addr: who.Addr}, in.Purge); err != nil {
 		return "", err
 	}
 	return "Successfully Removed", nil
@@ -293,6 +257,23 @@ func (s *Service) resume(ctx context.Context, who auth.Caller, in pathInput) (st
 	return "Profile Successfully Resumed", nil
 }
 
+func (s *Service) restore(ctx context.Context, who auth.Caller, in pathInput) (string, error) {
+	p := id.Profile(in.ID)
+	mine, err := s.wasOwned(ctx, who.AccountID, p)
+	switch {
+	case err != nil:
+		return "", err
+	case !mine, who.Kind == auth.Profile && !who.IsOwner():
+		return "", NotFound
+	case who.Reach != auth.ReachAccount: // it is another profile than the token's own, which is gone
+		return "", auth.LacksReach(who.Reach)
+	}
+	if _, err := s.Restore(ctx, who, p); err != nil {
+		return "", err
+	}
+	return "Profile Successfully Restored", nil
+}
+
 type uploadInput struct {
 	ID      string `path:"id"`
 	Request *web.Request
@@ -310,7 +291,7 @@ func (s *Service) upload(pattern string, kind Picture) web.Route {
 				return uploadResult{}, err
 			}
 			return uploadResult{*Absolute(in.Request.Public, &u)}, nil
-		}, web.MaxBody(MaxPicture))
+		}, web.MaxBody(picture.MaxBytes))
 }
 
 func (s *Service) takeOff(pattern string, kind Picture) web.Route {

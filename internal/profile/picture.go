@@ -3,21 +3,15 @@ package profile
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"image"
-	_ "image/jpeg"
-	"image/png"
 	"io"
 	"path"
 	"strings"
 
-	"golang.org/x/image/draw"
-	_ "golang.org/x/image/webp"
-
 	"paddock/internal/auth"
 	"paddock/internal/id"
 	"paddock/internal/kit/fault"
+	"paddock/internal/kit/picture"
 	"paddock/internal/kit/sqldb"
 )
 
@@ -29,39 +23,21 @@ const (
 	Banner Picture = "banner"
 )
 
-const (
-	// MaxPicture is how many bytes an upload may have.
-	MaxPicture = 2 << 20
-	maxSide    = 8192       // pixels of the file as it comes
-	maxPixels  = 16_000_000 // 64 MB decoded; two are decoded at a time
-)
-
 // box is the size a picture is scaled down to, in pixels; one that is smaller stays as it is.
 var box = map[Picture]image.Point{Logo: {512, 512}, Banner: {2048, 1024}}
 
 // Upload sets a picture of a profile. It returns Unsupported for what is no PNG, JPEG or WebP, TooLarge and
 // Invalid for one out of bounds or broken, and the address of what is stored now.
 func (s *Service) Upload(ctx context.Context, who auth.Caller, ref string, kind Picture, body []byte) (string, error) {
-	p, err := s.Owned(ctx, who, ref)
+	p, who, err := s.Resolve(ctx, who, ref, auth.Admin)
 	if err != nil {
 		return "", err
 	}
-	if len(body) > MaxPicture {
-		return "", fault.New(fault.TooLarge, "A picture may have at most 2 MB")
-	}
-	select { // decoding takes memory and a core: two at a time
-	case s.decoding <- struct{}{}:
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
-	text, err := reencode(body, box[kind])
-	<-s.decoding
+	text, err := picture.Redraw(ctx, body, box[kind])
 	if err != nil {
 		return "", err
 	}
-	var name [16]byte
-	rand.Read(name[:])
-	u := "/profile/" + string(p.ID) + "/" + string(kind) + "/" + hex.EncodeToString(name[:])
+	u := picturePath(p.ID, kind)
 	key, _ := pictureKey(&u)
 	if err := s.files.Put(ctx, key, bytes.NewReader(text)); err != nil {
 		return "", err
@@ -79,7 +55,7 @@ func (s *Service) Upload(ctx context.Context, who auth.Caller, ref string, kind 
 
 // RemovePicture takes a picture off a profile.
 func (s *Service) RemovePicture(ctx context.Context, who auth.Caller, ref string, kind Picture) error {
-	p, err := s.Owned(ctx, who, ref)
+	p, who, err := s.Resolve(ctx, who, ref, auth.Admin)
 	if err != nil {
 		return err
 	}
@@ -135,35 +111,4 @@ func (s *Service) dropPictures(ctx context.Context, old, now Profile) {
 		}
 		sqldb.AfterCommit(ctx, func() { _ = s.files.Delete(context.WithoutCancel(ctx), key) })
 	}
-}
-
-// reencode decodes a picture within bounds, scales it into the box and writes it anew, so that nothing else
-// the file may have held is kept.
-func reencode(body []byte, box image.Point) ([]byte, error) {
-	cfg, format, err := image.DecodeConfig(bytes.NewReader(body))
-	if err != nil {
-		return nil, fault.New(fault.Unsupported, "A picture must be a PNG, JPEG or WebP file").Because(err)
-	}
-	if cfg.Width < 1 || cfg.Height < 1 || cfg.Width > maxSide || cfg.Height > maxSide || cfg.Width*cfg.Height > maxPixels {
-		return nil, fault.Field("picture", "%d × %d pixels are too many: at most %d a side and %d million in all", cfg.Width, cfg.Height, maxSide, maxPixels/1_000_000)
-	}
-	img, _, err := image.Decode(bytes.NewReader(body))
-	if err != nil {
-		return nil, fault.Field("picture", "the %s file is broken", strings.ToUpper(format)).Because(err)
-	}
-	size := img.Bounds().Size()
-	if size.X > box.X || size.Y > box.Y {
-		w, h := box.X, size.Y*box.X/size.X
-		if h > box.Y {
-			w, h = size.X*box.Y/size.Y, box.Y
-		}
-		small := image.NewNRGBA(image.Rect(0, 0, max(w, 1), max(h, 1)))
-		draw.CatmullRom.Scale(small, small.Bounds(), img, img.Bounds(), draw.Src, nil)
-		img = small
-	}
-	var out bytes.Buffer
-	if err := png.Encode(&out, img); err != nil {
-		return nil, fault.Field("picture", "cannot be stored as PNG").Because(err)
-	}
-	return out.Bytes(), nil
 }

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -8,6 +9,7 @@ import (
 
 	"paddock/internal/id"
 	"paddock/internal/kit/fault"
+	"paddock/internal/tag"
 )
 
 // Profile is one tenant.
@@ -23,6 +25,9 @@ type Profile struct {
 	ByOperator  bool   // paused by an operator, who alone can resume it
 	RPMInput    int64  // soft limits on requests a minute that send and read data; 0 for none
 	RPMOutput   int64
+	Color       string    // "#rrggbb" in small letters, by which people know it; "" for none
+	Reference   string    // what the owner's books call the customer it is for; "" for none
+	Tags        []tag.Tag // by which people are given several profiles at once; never nil
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }
@@ -40,7 +45,11 @@ type Update struct {
 	Name   *string
 	Logo   *string // an address; "" removes it
 	Banner *string
-	RPM    *RPM // both limits: one that is nil in it is removed
+	RPM    *RPM       // both limits: one that is nil in it is removed
+	Tags   *[]tag.Tag // all of them: what is not in it goes
+
+	Color     *string // "#rrggbb"; "" removes it
+	Reference *string // "" removes it
 }
 
 // RPM are soft limits on requests a minute, of a profile or of a device; nil means none.
@@ -96,8 +105,37 @@ func RPMOf(input, output int64) *RPM {
 const (
 	maxName   = 100
 	maxReason = 200
+	maxRef    = 100 // characters of a reference
 	maxURL    = 2000
 )
+
+var hexColor = regexp.MustCompile(`^#[0-9a-f]{6}$`)
+
+// CleanColor is a colour as it is kept: in small letters, or "" for none. Anything but "#rrggbb" is Invalid.
+func CleanColor(s string) (string, error) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	if s != "" && !hexColor.MatchString(s) {
+		return "", fault.Field("color", "must be \"#rrggbb\" in hexadecimal digits, or null")
+	}
+	return s, nil
+}
+
+// CleanReference is a customer's reference as it is kept: trimmed, or "" for none. It returns Invalid for more than a line of
+// 100 characters.
+func CleanReference(s string) (string, error) {
+	if strings.TrimSpace(s) == "" {
+		return "", nil
+	}
+	return cleanLine("reference", s, maxRef)
+}
+
+// Maybe is a text that may be left out, as it is shown: nil for "".
+func Maybe(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
 
 // cleanLine trims s and checks that it is one line of 1 to most characters.
 func cleanLine(field, s string, most int) (string, error) {

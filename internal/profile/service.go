@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/plan"
+	"paddock/internal/tag"
 )
 
 // Hooks of later rooms. They run inside the transaction of what happened; an error undoes it.
@@ -28,6 +30,8 @@ type (
 	// PurgeHook removes a slice of what a deleted profile held, in transactions of its own, and says whether
 	// nothing is left. It is called until it does.
 	PurgeHook func(ctx context.Context, p Profile) (done bool, err error)
+	// GrantFunc tells what an account that does not own a profile was granted in it, without its owner.
+	GrantFunc func(ctx context.Context, a id.Account, p id.Profile) (g auth.Grant, ok bool, err error)
 )
 
 // Service knows the profiles.
@@ -39,12 +43,21 @@ type Service struct {
 	files    blob.Store
 	clock    clock.Clock
 	cache    *sqldb.Cache[Profile]
-	decoding chan struct{} // pictures being decoded; see picture.go
 
-	onCreate []CreateHook
-	onDelete []DeleteHook
-	onPurge  []PurgeHook
-	onResume []func(ctx context.Context, p id.Profile) error
+	granted GrantFunc // nil: owners only
+	looks   Looks     // nil: operators look into nothing
+	log     *searches // in the audit log; see auditlog.go
+
+	grace time.Duration // how long a deleted profile can be restored
+
+	onCreate   []CreateHook
+	onDelete   []DeleteHook
+	onPurge    []PurgeHook
+	onResume   []func(ctx context.Context, p id.Profile) error
+	onTags     []func(ctx context.Context, old, p Profile) error
+	onFit      []FitFunc
+	onRestore  []RestoreHook
+	onHandover []HandoverHook
 }
 
 // CacheKind names changes of profiles, for caches of later rooms; the key is the id.
@@ -52,7 +65,7 @@ const CacheKind = "profile"
 
 // New makes the service.
 func New(db *sqldb.DB, accounts *account.Service, plans *plan.Catalogue, log *audit.Log, files blob.Store, clk clock.Clock) *Service {
-	s := &Service{db: db, accounts: accounts, plans: plans, audit: log, files: files, clock: clk, decoding: make(chan struct{}, 2)}
+	s := &Service{db: db, accounts: accounts, plans: plans, audit: log, files: files, clock: clk, log: newSearches()}
 	s.cache = sqldb.NewCache(db, CacheKind, 20_000, func(ctx context.Context, key string) (Profile, error) {
 		p, found, err := s.find(ctx, id.Profile(key))
 		if err != nil {
@@ -81,6 +94,12 @@ func (s *Service) OnResume(h func(ctx context.Context, p id.Profile) error) {
 	s.onResume = append(s.onResume, h)
 }
 
+// OnTags registers a hook of a later room, called with the profile as it was and as it has become inside the transaction
+// that changes its tags, which holds the lock of its owner; before the server starts.
+func (s *Service) OnTags(h func(ctx context.Context, old, p Profile) error) {
+	s.onTags = append(s.onTags, h)
+}
+
 // Get returns a living profile, mostly from memory. It returns not_found for one that is unknown or deleted.
 func (s *Service) Get(ctx context.Context, p id.Profile) (Profile, error) {
 	return s.cache.Get(ctx, string(p))
@@ -100,68 +119,123 @@ func (s *Service) Plan(ctx context.Context, p id.Profile) (plan.Plan, error) {
 	return s.PlanOf(ctx, pr.Account)
 }
 
-// PlanOf is the plan of an account.
+// PlanOf is the plan of an account with the terms it has now: all that bounds it.
 func (s *Service) PlanOf(ctx context.Context, a id.Account) (plan.Plan, error) {
 	acc, err := s.accounts.Get(ctx, a)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	return s.plans.Plan(acc.Plan)
+	pl, _, err := s.planOf(acc)
+	return pl, err
 }
 
-// Access tells whether an account may act in a profile, and who owns it. A profile that is not there is not
-// ok, without an error.
-func (s *Service) Access(ctx context.Context, a id.Account, p id.Profile) (owner id.Account, ok bool, err error) {
+// TermsOf is PlanOf with the terms as they are kept.
+func (s *Service) TermsOf(ctx context.Context, a id.Account) (plan.Plan, plan.Terms, error) {
+	acc, err := s.accounts.Get(ctx, a)
+	if err != nil {
+		return plan.Plan{}, plan.Terms{}, err
+	}
+	return s.planOf(acc)
+}
+
+func (s *Service) planOf(acc account.Account) (plan.Plan, plan.Terms, error) {
+	pl, err := s.plans.Plan(acc.Plan)
+	if err != nil || acc.Terms == "" {
+		return pl, plan.Terms{}, err
+	}
+	t, err := plan.ParseTerms(acc.Terms)
+	if err != nil {
+		return pl, t, fmt.Errorf("account %s: %w", acc.ID, err)
+	}
+	return pl.With(t, clock.Millis(s.clock.Now())), t, nil
+}
+
+// SetGrants registers who knows what owners have granted to others; before the server starts.
+func (s *Service) SetGrants(f GrantFunc) { s.granted = f }
+
+// Access tells what an account may do in a profile. A profile that is not there is not ok, without an error.
+func (s *Service) Access(ctx context.Context, a id.Account, p id.Profile) (g auth.Grant, ok bool, err error) {
 	if a == "" || !id.Valid(string(p)) {
-		return "", false, nil
+		return g, false, nil
 	}
 	pr, err := s.Get(ctx, p)
 	if fault.Is(err, fault.NotFound) {
-		return "", false, nil
+		return g, false, nil
 	}
 	if err != nil {
-		return "", false, err
+		return g, false, err
 	}
-	return pr.Account, pr.Account == a, nil
+	if pr.Account == a {
+		return auth.Grant{Owner: a, Role: auth.Owner}, true, nil
+	}
+	if s.granted == nil {
+		return g, false, nil
+	}
+	g, ok, err = s.granted(ctx, a, p)
+	g.Owner = pr.Account
+	return g, ok && err == nil, err
 }
 
-// Resolve is the gate of every route with a profile in its path: ref is an id or "current". It returns
-// not_found for a profile that is not there, not the caller's, or beyond the reach of its token, and Invalid
-// for "current" without a profile.
-func (s *Service) Resolve(ctx context.Context, who auth.Caller, ref string) (Profile, error) {
+// Enter is Access for a request of who: somebody who has signed in, is an operator and has no role in the profile is let in by a
+// look. A token never is, whoever made it, and a membership wins.
+func (s *Service) Enter(ctx context.Context, who auth.Caller, p id.Profile) (g auth.Grant, ok bool, err error) {
+	g, ok, err = s.Access(ctx, who.AccountID, p)
+	if ok || err != nil || s.looks == nil || !who.Operator || who.Kind != auth.Session || !id.Valid(string(p)) {
+		return g, ok, err
+	}
+	pr, err := s.Get(ctx, p)
+	if fault.Is(err, fault.NotFound) {
+		return g, false, nil
+	}
+	if err != nil {
+		return g, false, err
+	}
+	l, ok, err := s.looks.LookOf(ctx, who.AccountID, pr)
+	if err != nil || !ok {
+		return g, false, err
+	}
+	return auth.Grant{Owner: pr.Account, Role: auth.Viewer, Look: l.Reason}, true, nil
+}
+
+// Resolve is the gate of every route with a profile in its path: ref is an id or "current". It returns the profile and
+// the caller acting in it. A profile that is not there, not the caller's, or beyond the reach of its token is
+// not_found; "current" without a profile is Invalid; a role below least is Forbidden.
+func (s *Service) Resolve(ctx context.Context, who auth.Caller, ref string, least auth.Role) (Profile, auth.Caller, error) {
 	if ref == "current" {
 		if who.ProfileID == "" {
-			return Profile{}, fault.Field("Profile-Id", "\"current\" needs a profile: name it in the header Profile-Id")
+			return Profile{}, who, fault.Field("Profile-Id", "\"current\" needs a profile: name it in the header Profile-Id")
 		}
 		ref = string(who.ProfileID)
 	}
 	p := id.Profile(ref)
 	if !id.Valid(ref) {
-		return Profile{}, NotFound
+		return Profile{}, who, NotFound
 	}
 	switch {
 	case who.Kind == auth.System, p == who.ProfileID && who.Kind != auth.Anonymous:
-		return s.Get(ctx, p)
 	case who.Kind == auth.Session, who.Kind == auth.Profile && who.Reach == auth.ReachAccount:
-		if _, ok, err := s.Access(ctx, who.AccountID, p); err != nil || !ok {
-			return Profile{}, orNotFound(err)
+		g, ok, err := s.Enter(ctx, who, p)
+		if err != nil || !ok {
+			return Profile{}, who, orNotFound(err)
 		}
-		return s.Get(ctx, p)
+		who = who.In(p, g)
+	default:
+		return Profile{}, who, NotFound
 	}
-	return Profile{}, NotFound
+	pr, err := s.Get(ctx, p)
+	if err == nil && who.Look != "" && who.Act != auth.ActRead {
+		return pr, who, auth.LooksOnly()
+	}
+	if err == nil && who.Kind != auth.System && !who.Role.AtLeast(least) {
+		err = auth.LacksRole(who.Role, least)
+	}
+	return pr, who, err
 }
 
-// Owned is Resolve for what only the owner may do. It returns Authorization Denied for a caller who may act
-// in the profile without owning it.
+// Owned is Resolve for what only the owner may do.
 func (s *Service) Owned(ctx context.Context, who auth.Caller, ref string) (Profile, error) {
-	p, err := s.Resolve(ctx, who, ref)
-	if err != nil {
-		return Profile{}, err
-	}
-	if who.Kind != auth.System && who.AccountID != p.Account {
-		return Profile{}, auth.Denied()
-	}
-	return p, nil
+	p, _, err := s.Resolve(ctx, who, ref, auth.Owner)
+	return p, err
 }
 
 func orNotFound(err error) error {
@@ -171,7 +245,7 @@ func orNotFound(err error) error {
 	return NotFound
 }
 
-// Create makes a profile. It returns Invalid for a bad name, limit_reached at the plan's cap on profiles, and
+// Create makes a profile. It returns Invalid for a bad name, Forbidden to guests where sign-up is closed, limit_reached at the plan's cap on profiles, and
 // whatever a hook refuses; then nothing was made.
 func (s *Service) Create(ctx context.Context, who auth.Caller, in CreateInput) (Profile, error) {
 	if in.Account == "" {
@@ -182,10 +256,26 @@ func (s *Service) Create(ctx context.Context, who auth.Caller, in CreateInput) (
 	}
 	var p Profile
 	err := s.db.Tx(sqldb.As(ctx, ""), func(ctx context.Context) (err error) {
+		if err := s.mayOwn(ctx, who, in.Account); err != nil {
+			return err
+		}
 		p, err = s.create(ctx, who, in)
 		return err
 	})
 	return p, err
+}
+
+// mayOwn refuses a guest, who came by an invitation and owns nothing yet, where sign-up is closed: who owns profiles there
+// is for operators to say.
+func (s *Service) mayOwn(ctx context.Context, who auth.Caller, a id.Account) error {
+	if who.Kind == auth.System || s.accounts.Signup() != account.Closed {
+		return nil
+	}
+	ps, err := s.owned(ctx, a)
+	if err == nil && len(ps) == 0 {
+		err = fault.New(fault.Forbidden, "You are a guest here: ask whoever runs this server if you want to own a profile")
+	}
+	return err
 }
 
 // create is Create inside a transaction.
@@ -205,17 +295,18 @@ func (s *Service) create(ctx context.Context, who auth.Caller, in CreateInput) (
 		return Profile{}, err
 	}
 	if !ok {
-		return Profile{}, fault.New(fault.LimitReached, "You have exceeded the maximum limit of profiles (%d). Delete a profile first, or change the plan of the account.", most).With(fault.Limit{
-			Limit: string(plan.Profiles), Scope: "account", Used: float64(most), Allowed: float64(most), Hint: "Delete a profile, or change the plan of the account.",
-		})
+		return Profile{}, noSlot(most)
 	}
 	now := clock.FromMillis(clock.Millis(s.clock.Now()))
-	p := Profile{ID: id.New[id.Profile](), Account: in.Account, Name: name, CreatedAt: now, UpdatedAt: now}
+	p := Profile{ID: id.New[id.Profile](), Account: in.Account, Name: name, Tags: []tag.Tag{}, CreatedAt: now, UpdatedAt: now}
 	if p.No, err = s.nextNo(ctx); err != nil {
 		return Profile{}, fmt.Errorf("number a profile: %w", err)
 	}
 	if err := s.insert(ctx, p); err != nil {
 		return Profile{}, fmt.Errorf("insert a profile: %w", err)
+	}
+	if err := s.begin(ctx, p, clock.Millis(now)); err != nil {
+		return Profile{}, err
 	}
 	for _, hook := range s.onCreate {
 		if err := hook(ctx, who, p, in); err != nil {
@@ -225,8 +316,8 @@ func (s *Service) create(ctx context.Context, who auth.Caller, in CreateInput) (
 	return p, s.write(ctx, who, p, "Profile created", nil, map[string]any{"name": p.Name})
 }
 
-// Edit changes name, pictures and soft limits. It returns not_found, Authorization Denied to others than the owner, and
-// Invalid for a bad name, address or limit.
+// Edit changes name, pictures, colour, reference, soft limits and tags. It returns not_found, Forbidden to others than the owner and admins, and
+// Invalid for a bad name, address, colour, reference, limit or tag.
 func (s *Service) Edit(ctx context.Context, who auth.Caller, ref string, up Update, public string) (Profile, error) {
 	if up.Name != nil {
 		name, err := cleanLine("name", *up.Name, maxName)
@@ -235,16 +326,42 @@ func (s *Service) Edit(ctx context.Context, who auth.Caller, ref string, up Upda
 		}
 		up.Name = &name
 	}
+	for _, x := range []struct {
+		value **string
+		clean func(string) (string, error)
+	}{{&up.Color, CleanColor}, {&up.Reference, CleanReference}} {
+		if *x.value != nil {
+			clean, err := x.clean(**x.value)
+			if err != nil {
+				return Profile{}, err
+			}
+			*x.value = &clean
+		}
+	}
 	if err := up.RPM.Check(); err != nil {
 		return Profile{}, err
 	}
-	p, err := s.Owned(ctx, who, ref)
+	if up.Tags != nil {
+		if err := tag.Check("profile", *up.Tags); err != nil {
+			return Profile{}, err
+		}
+	}
+	p, who, err := s.Resolve(ctx, who, ref, auth.Admin)
 	if err != nil {
 		return Profile{}, err
 	}
-	err = s.change(ctx, who, p.ID, "Profile edited", func(p *Profile) error {
+	edit := func(p *Profile) error {
+		if up.Tags != nil {
+			p.Tags = slices.Clone(*up.Tags)
+		}
 		if up.Name != nil {
 			p.Name = *up.Name
+		}
+		if up.Color != nil {
+			p.Color = *up.Color
+		}
+		if up.Reference != nil {
+			p.Reference = *up.Reference
 		}
 		if up.RPM != nil {
 			p.RPMInput, p.RPMOutput = up.RPM.Values()
@@ -264,11 +381,52 @@ func (s *Service) Edit(ctx context.Context, who auth.Caller, ref string, up Upda
 			*pic.to = u
 		}
 		return nil
+	}
+	err = s.db.Tx(sqldb.As(ctx, p.ID), func(ctx context.Context) error {
+		if up.Tags != nil { // before the row: whoever deletes the profile takes them in this order
+			if err := s.Lock(ctx, p.Account); err != nil {
+				return err
+			}
+		}
+		return s.change(ctx, who, p.ID, "Profile edited", edit)
 	})
 	if err != nil {
 		return Profile{}, err
 	}
 	return s.Get(ctx, p.ID)
+}
+
+// ChangeTags takes tags from a profile and adds others, whatever else changes them at the same time. It returns what Edit does.
+func (s *Service) ChangeTags(ctx context.Context, who auth.Caller, ref string, add, remove []tag.Tag) error {
+	p, who, err := s.Resolve(ctx, who, ref, auth.Admin)
+	if err != nil {
+		return err
+	}
+	return s.db.Tx(sqldb.As(ctx, p.ID), func(ctx context.Context) error {
+		if err := s.Lock(ctx, p.Account); err != nil { // before the row, as Edit has it
+			return err
+		}
+		old, found, err := s.find(ctx, p.ID)
+		if err != nil || !found {
+			return orNotFound(err)
+		}
+		tags := slices.DeleteFunc(slices.Clone(old.Tags), func(t tag.Tag) bool { return slices.Contains(remove, t) })
+		for _, t := range add {
+			if !slices.Contains(tags, t) {
+				tags = append(tags, t)
+			}
+		}
+		if slices.Equal(tags, old.Tags) {
+			return nil
+		}
+		if err := tag.Check("profile", tags); err != nil {
+			return err
+		}
+		return s.change(ctx, who, p.ID, "Profile edited", func(p *Profile) error {
+			p.Tags = tags
+			return nil
+		})
+	})
 }
 
 // change reads a profile, lets fn change it and writes it, in one transaction, with its audit event.
@@ -293,6 +451,13 @@ func (s *Service) change(ctx context.Context, who auth.Caller, pid id.Profile, m
 				}
 			}
 		}
+		if !slices.Equal(old.Tags, p.Tags) {
+			for _, h := range s.onTags {
+				if err := h(ctx, old, p); err != nil {
+					return err
+				}
+			}
+		}
 		s.dropPictures(ctx, old, p)
 		if err := s.db.Changed(ctx, CacheKind, string(pid)); err != nil {
 			return err
@@ -305,6 +470,15 @@ func auditable(p Profile) map[string]any {
 	m := map[string]any{"name": p.Name, "logo_url": p.LogoURL, "banner_url": p.BannerURL}
 	if r := RPMOf(p.RPMInput, p.RPMOutput); r != nil {
 		m["rpm"] = r
+	}
+	if p.Color != "" {
+		m["color"] = p.Color
+	}
+	if p.Reference != "" {
+		m["reference"] = p.Reference
+	}
+	if len(p.Tags) > 0 {
+		m["tags"] = p.Tags
 	}
 	if p.Paused {
 		m["paused"] = p.PauseReason
@@ -325,7 +499,7 @@ func (s *Service) Pause(ctx context.Context, who auth.Caller, ref, reason string
 	if err != nil {
 		return err
 	}
-	p, operator, err := s.pausable(ctx, who, ref)
+	p, who, operator, err := s.pausable(ctx, who, ref)
 	if err != nil {
 		return err
 	}
@@ -340,7 +514,7 @@ func (s *Service) Pause(ctx context.Context, who auth.Caller, ref, reason string
 
 // Resume ends a pause; of a profile that is not paused it does nothing.
 func (s *Service) Resume(ctx context.Context, who auth.Caller, ref string) error {
-	p, operator, err := s.pausable(ctx, who, ref)
+	p, who, operator, err := s.pausable(ctx, who, ref)
 	if err != nil || !p.Paused {
 		return err
 	}
@@ -355,16 +529,18 @@ func (s *Service) Resume(ctx context.Context, who auth.Caller, ref string) error
 
 var byOperator = fault.New(fault.Conflict, "An operator paused this profile; only an operator can change that")
 
-// pausable resolves a profile for its owner or an operator. An operator reaches every profile here, and
-// nothing more than its pause.
-func (s *Service) pausable(ctx context.Context, who auth.Caller, ref string) (p Profile, operator bool, err error) {
+// pausable resolves a profile for its owner, an admin or an operator. An operator reaches every profile here, and
+// nothing more than its pause; by is the caller as the audit log is to know it.
+func (s *Service) pausable(ctx context.Context, who auth.Caller, ref string) (p Profile, by auth.Caller, operator bool, err error) {
 	operator = who.Operator && who.Reach == auth.ReachAccount
-	if operator && id.Valid(ref) {
-		p, err = s.Get(ctx, id.Profile(ref))
-		return p, operator, err
+	p, by, err = s.Resolve(ctx, who, ref, auth.Admin)
+	if err == nil || !operator || !id.Valid(ref) {
+		return p, by, operator, err
 	}
-	p, err = s.Owned(ctx, who, ref)
-	return p, operator, err
+	by = who
+	by.Kind = audit.Operator
+	p, err = s.Get(ctx, id.Profile(ref))
+	return p, by, operator, err
 }
 
 // CheckActive returns Forbidden with the reason for a profile that is paused, and not_found for one that is
@@ -380,84 +556,21 @@ func (s *Service) CheckActive(ctx context.Context, pid id.Profile) error {
 	return nil
 }
 
-// Delete ends a profile after its owner confirmed with the password. It returns 401 Invalid password,
-// Conflict for the last profile of an account, not_found and Authorization Denied; then nothing changed.
-func (s *Service) Delete(ctx context.Context, who auth.Caller, ref, password string) error {
-	p, err := s.Owned(ctx, who, ref)
-	if err != nil {
-		return err
-	}
-	if who.Kind != auth.System {
-		if err := s.accounts.VerifyPassword(ctx, who.AccountID, password, who.Addr); err != nil {
-			return err
-		}
-	}
-	return s.db.Tx(sqldb.As(ctx, ""), func(ctx context.Context) error {
-		if err := s.Lock(ctx, p.Account); err != nil {
-			return err
-		}
-		// Looked up again behind the lock: it may have been deleted meanwhile, by a request that came first.
-		p, found, err := s.find(ctx, p.ID)
-		if err != nil || !found {
-			return orNotFound(err)
-		}
-		ok, err := s.giveSlot(ctx, p.Account)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return fault.New(fault.Conflict, "The last profile of an account cannot be deleted")
-		}
-		return s.end(ctx, who, p)
-	})
-}
-
-// DeleteAll ends every profile of an account that is being deleted, inside the transaction that does so. It
-// is a hook for account.Service.OnDelete.
-func (s *Service) DeleteAll(ctx context.Context, who auth.Caller, a id.Account) error {
-	return s.db.Tx(ctx, func(ctx context.Context) error {
-		if err := s.Lock(ctx, a); err != nil {
-			return err
-		}
-		ps, err := s.owned(ctx, a)
-		if err != nil {
-			return err
-		}
-		for _, p := range ps {
-			if err := s.end(ctx, who, p); err != nil {
-				return err
-			}
-		}
-		_, err = s.db.Exec(ctx, `DELETE FROM profile_owner WHERE account = $1`, a)
-		return err
-	})
-}
-
-// end marks a profile and runs the hooks.
-func (s *Service) end(ctx context.Context, who auth.Caller, p Profile) error {
-	if ok, err := s.mark(ctx, p.ID, clock.Millis(s.clock.Now())); err != nil || !ok {
-		return orNotFound(err)
-	}
-	crash.At("profile marked as deleted")
-	for _, hook := range s.onDelete {
-		if err := hook(ctx, who, p); err != nil {
-			return err
-		}
-	}
-	if err := s.db.Changed(ctx, CacheKind, string(p.ID)); err != nil {
-		return err
-	}
-	return s.write(ctx, who, p, "Profile deleted", auditable(p), nil)
-}
-
-// Purge removes what deleted profiles still hold, one slice of one hook at a time, until nothing is left or
-// budget is spent. It may be cut short and repeated at any point.
+// Purge removes what profiles still hold that were deleted and cannot be restored any more, and drafts that nobody published,
+// one slice of one hook at a time, until nothing is left or budget is spent. It may be cut short and repeated at any point.
 func (s *Service) Purge(ctx context.Context, budget time.Duration) error {
 	until := time.Now().Add(budget)
 	for {
-		p, found, err := s.toPurge(ctx)
+		p, found, err := s.toPurge(ctx, s.now())
 		if err != nil || !found {
 			return err
+		}
+		crash.At("profile chosen to be purged")
+		// From here on nobody restores it; who did so a moment ago, or kept the draft, was first.
+		if ours, err := s.claim(ctx, p.ID, s.now()); err != nil {
+			return err
+		} else if !ours {
+			continue
 		}
 		for _, hook := range s.onPurge {
 			for {

@@ -41,6 +41,6 @@ func (s *Service) Setup(ctx context.Context, who auth.Caller, token string, in a
 
 // first makes the first profile of a new account, as which whoever signs up acts from here on.
 func (s *Service) first(ctx context.Context, who auth.Caller, a account.Account) (Profile, error) {
-	who.AccountID, who.OwnerID = a.ID, a.ID
+	who.AccountID, who.OwnerID, who.Role = a.ID, a.ID, auth.Owner
 	return s.create(ctx, who, CreateInput{Name: a.Name, Account: a.ID})
 }

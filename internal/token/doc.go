@@ -20,6 +20,10 @@
 // (profile.Access, cached); a device token as long as profile and device live and the device is active (the
 // device room registers GateDevice). Nobody has to clean up tokens when a profile goes or a person leaves.
 //
+// A token that a new owner of its profile has taken over (HandOver) keeps a ceiling of its own: what its maker could do, at
+// most what a developer may, and never the reach account. Whoever made it may still know the secret, and must not let
+// themselves in again by it.
+//
 // # Expiry
 //
 // expire_time takes "never", a date, or a relative text such as "3 month". Left out, a profile token lives

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"paddock/internal/account"
 	"paddock/internal/auth"
 	"paddock/internal/id"
 	"paddock/internal/kit/fault"
@@ -15,11 +16,11 @@ import (
 // Routes are the routes of this room. Those of device tokens are the device room's, which knows devices.
 func (s *Service) Routes() []web.Route {
 	return []web.Route{
-		web.Handle("POST /profile/{id}/token", "Make a profile token. Its secret is shown in this answer only.", auth.InProfile, s.createRoute),
+		web.Handle("POST /profile/{id}/token", "Make a profile token. Its secret is shown in this answer only.", auth.InProfile.By(auth.Viewer), s.createRoute),
 		web.Handle("GET /profile/{id}/token", "List a profile's tokens by handle and last four characters.", auth.InProfile, s.listRoute),
-		web.Handle("DELETE /profile/{id}/token/{token}", "Revoke a profile token, named by handle or secret.", auth.InProfile, s.deleteRoute),
+		web.Handle("DELETE /profile/{id}/token/{token}", "Revoke a profile token, named by handle or secret. A viewer revokes the own ones only.", auth.InProfile.By(auth.Viewer), s.deleteRoute),
 		web.Handle("POST /account/profile/token", "Make a profile token from an e-mail address and a password alone.", auth.Anyone, s.createFromCredentials),
-		web.Handle("PUT /profile/switch/{id}", "Bind the calling token to another profile of its maker.", auth.InProfile, s.switchRoute, web.NoProfile),
+		web.Handle("PUT /profile/switch/{id}", "Bind the calling token to another profile of its maker.", auth.InProfile.By(auth.Viewer), s.switchRoute, web.NoProfile),
 		web.Handle("GET /info", "Tell a token about itself: a device token gets its device, others their own row.", auth.AnyToken, s.infoRoute),
 	}
 }
@@ -81,6 +82,8 @@ type createIn struct {
 	Code       *string         `json:"verification_code"`
 	Email      string          `json:"email"`
 	Password   string          `json:"password"`
+	PinCode    string          `json:"pin_code" description:"of the authenticator app, or a recovery code; needed when a second factor is on"`
+	OTPType    string          `json:"otp_type" description:"authenticator, when given"`
 }
 
 // createOut is the answer of both ways to make a profile token.
@@ -96,7 +99,7 @@ type createOut struct {
 }
 
 func (s *Service) createRoute(ctx context.Context, who auth.Caller, in createIn) (createOut, error) {
-	p, err := s.profiles.Resolve(ctx, who, in.Profile)
+	p, who, err := s.profiles.Resolve(ctx, who, in.Profile, auth.Viewer)
 	if err != nil {
 		return createOut{}, err
 	}
@@ -113,19 +116,19 @@ func (s *Service) createRoute(ctx context.Context, who auth.Caller, in createIn)
 	if in.Password == "" {
 		return createOut{}, fault.Field("password", "is required")
 	}
-	if m.Account, err = s.person(ctx, who, in.Email, in.Password); err != nil {
+	if m.Account, err = s.person(ctx, who, in.Email, account.Proof{Password: in.Password, Code: in.PinCode, Kind: in.OTPType, Addr: who.Addr}); err != nil {
 		return createOut{}, err
 	}
 	return s.mintOut(ctx, who, m)
 }
 
-// person is whose password was given: the token will act under that account's ceiling. Without an e-mail
+// person is who has proved to be somebody: the token will act under that account's ceiling. Without an e-mail
 // address it is the caller; a session cannot speak for another account.
-func (s *Service) person(ctx context.Context, who auth.Caller, email, password string) (id.Account, error) {
+func (s *Service) person(ctx context.Context, who auth.Caller, email string, proof account.Proof) (id.Account, error) {
 	if email == "" {
-		return who.AccountID, s.accounts.VerifyPassword(ctx, who.AccountID, password, who.Addr)
+		return who.AccountID, s.accounts.Prove(ctx, who.AccountID, proof)
 	}
-	a, err := s.accounts.CheckPassword(ctx, email, password, who.Addr)
+	a, err := s.accounts.ProveByEmail(ctx, email, proof)
 	if err != nil {
 		return "", err
 	}
@@ -157,6 +160,8 @@ type credentialsIn struct {
 	Password string          `json:"password"`
 	Name     string          `json:"name"`
 	Expire   web.Opt[string] `json:"expire_time"`
+	PinCode  string          `json:"pin_code" description:"of the authenticator app, or a recovery code; needed when a second factor is on"`
+	OTPType  string          `json:"otp_type" description:"authenticator, when given"`
 	Request  *web.Request
 }
 
@@ -174,18 +179,18 @@ func (s *Service) createFromCredentials(ctx context.Context, _ auth.Caller, in c
 	if err != nil {
 		return createOut{}, err
 	}
-	a, err := s.accounts.CheckPassword(ctx, in.Email, in.Password, in.Request.Addr)
+	a, err := s.accounts.ProveByEmail(ctx, in.Email, account.Proof{Password: in.Password, Code: in.PinCode, Kind: in.OTPType, Addr: in.Request.Addr})
 	if err != nil {
 		return createOut{}, err
 	}
-	p, err := s.access(ctx, a.ID, id.Profile(in.Profile))
+	p := id.Profile(in.Profile)
+	g, err := s.access(ctx, a.ID, p)
 	if err != nil {
 		return createOut{}, err
 	}
 	// The person has proved who they are; whatever credential came with the request says nothing more.
-	who := auth.Caller{Kind: auth.Session, AccountID: a.ID, OwnerID: p.Account, ProfileID: p.ID, Permission: auth.Full,
-		Reach: auth.ReachAccount, Addr: in.Request.Addr}
-	return s.mintOut(ctx, who, MintInput{Profile: p.ID, Account: a.ID, Name: in.Name, Permission: auth.Full,
+	who := auth.Caller{Kind: auth.Session, AccountID: a.ID, Permission: auth.Full, Reach: auth.ReachAccount, Addr: in.Request.Addr}.In(p, g)
+	return s.mintOut(ctx, who, MintInput{Profile: p, Account: a.ID, Name: in.Name, Permission: auth.Full,
 		Reach: auth.ReachAccount, Expires: expires})
 }
 
@@ -202,10 +207,12 @@ type Row struct {
 	Serial     *string         `json:"serie_number"`
 	Code       *string         `json:"verification_code"`
 	LastUse    *web.Time       `json:"last_authorization"`
+	LastAddr   *string         `json:"last_address" description:"from where it was last used; null for viewers, unless they made it"`
 	ExpireTime *web.Time       `json:"expire_time"`
 	RefID      string          `json:"ref_id"`
 	CreatedAt  web.Time        `json:"created_at"`
 	CreatedBy  *id.Account     `json:"created_by"`
+	MadeBy     string          `json:"created_by_name,omitempty" description:"in the list of a profile's tokens"`
 }
 
 func (s *Service) row(who auth.Caller, t Token) (Row, error) {
@@ -222,6 +229,9 @@ func (s *Service) row(who auth.Caller, t Token) (Row, error) {
 	if t.CreatedBy != "" {
 		r.CreatedBy = &t.CreatedBy
 	}
+	if who.Role.AtLeast(auth.Developer) || t.CreatedBy == who.AccountID {
+		r.LastAddr = maybeText(t.LastAddr)
+	}
 	return r, nil
 }
 
@@ -231,7 +241,7 @@ type listIn struct {
 }
 
 func (s *Service) listRoute(ctx context.Context, who auth.Caller, in listIn) ([]map[string]any, error) {
-	p, err := s.profiles.Resolve(ctx, who, in.Profile)
+	p, who, err := s.profiles.Resolve(ctx, who, in.Profile, auth.Viewer)
 	if err != nil {
 		return nil, err
 	}
@@ -259,15 +269,35 @@ func (s *Service) rows(ctx context.Context, who auth.Caller, w *sqldb.Where, l w
 		return nil, err
 	}
 	rows := make([]map[string]any, 0, len(ts))
+	names := map[id.Account]string{}
 	for i := range ts {
 		s.fresh(&ts[i])
 		r, err := s.row(who, ts[i])
 		if err != nil {
 			return nil, err
 		}
+		if ts[i].Kind == auth.Profile {
+			if r.MadeBy, err = s.nameOf(ctx, ts[i].CreatedBy, names); err != nil {
+				return nil, err
+			}
+		}
 		rows = append(rows, web.Pick(l.Fields, []string{"token", "tail"}, r))
 	}
 	return rows, nil
+}
+
+// nameOf is the name of an account, "" for one that is gone; known keeps those that were asked for.
+func (s *Service) nameOf(ctx context.Context, a id.Account, known map[id.Account]string) (string, error) {
+	name, ok := known[a]
+	if ok {
+		return name, nil
+	}
+	acc, err := s.accounts.Get(ctx, a)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return "", err
+	}
+	known[a] = acc.Name
+	return acc.Name, nil
 }
 
 // filter adds the conditions of a list query. A filter that is not known is refused rather than ignored: a
@@ -348,7 +378,7 @@ type refIn struct {
 }
 
 func (s *Service) deleteRoute(ctx context.Context, who auth.Caller, in refIn) (string, error) {
-	p, err := s.profiles.Resolve(ctx, who, in.Profile)
+	p, who, err := s.profiles.Resolve(ctx, who, in.Profile, auth.Viewer)
 	if err != nil {
 		return "", err
 	}

@@ -19,7 +19,9 @@ import (
 	"paddock/internal/kit/job"
 	"paddock/internal/kit/seal"
 	"paddock/internal/kit/sqldb"
+	"paddock/internal/notify"
 	"paddock/internal/profile"
+	"paddock/internal/team"
 )
 
 const (
@@ -29,6 +31,9 @@ const (
 	cacheTokens = 100_000
 )
 
+// CacheKind names changes of tokens, for whoever keeps what they may do; the key is Hash.
+const CacheKind = "token"
+
 // Service mints, finds and ends tokens. It is safe for concurrent use.
 type Service struct {
 	db       *sqldb.DB
@@ -37,13 +42,15 @@ type Service struct {
 	audit    *audit.Log
 	sealer   *seal.Sealer
 	clk      clock.Clock
+	notify   *notify.Service // see TellExpiry
 
 	cache *sqldb.Cache[Token] // by hash
 	gate  func(ctx context.Context, p id.Profile, d id.Device) error
 	info  map[auth.Kind]InfoFunc
+	teams *team.Service // nil: owners only
 
 	mu      sync.Mutex
-	used    map[id.Token]int64 // last uses not written yet
+	used    map[id.Token]use // last uses not written yet
 	strange strangers
 }
 
@@ -53,14 +60,15 @@ type InfoFunc func(ctx context.Context, who auth.Caller) (any, error)
 // New makes the room. Jobs, GateDevice and Info come before serving.
 func New(db *sqldb.DB, accounts *account.Service, profiles *profile.Service, log *audit.Log, sealer *seal.Sealer, clk clock.Clock) *Service {
 	s := &Service{db: db, accounts: accounts, profiles: profiles, audit: log, sealer: sealer, clk: clk,
-		info: map[auth.Kind]InfoFunc{}, used: map[id.Token]int64{}}
-	s.cache = sqldb.NewCache(db, "token", cacheTokens, func(ctx context.Context, hash string) (Token, error) {
+		info: map[auth.Kind]InfoFunc{}, used: map[id.Token]use{}}
+	s.cache = sqldb.NewCache(db, CacheKind, cacheTokens, func(ctx context.Context, hash string) (Token, error) {
 		t, ok, err := s.byHash(ctx, hash)
 		if err == nil && !ok {
 			err = auth.Denied()
 		}
 		return t, err
 	})
+	profiles.OnRestore(s.restored)
 	return s
 }
 
@@ -77,6 +85,9 @@ func (s *Service) Info(kind auth.Kind, f InfoFunc) { s.info[kind] = f }
 // more when the server stops.
 func (s *Service) Jobs(r *job.Runner) {
 	r.EachNode("token last use", flushEvery, s.Flush)
+	if s.notify != nil {
+		r.Every("tokens that expire", time.Minute, s.Warn)
+	}
 	r.Every("token purge", time.Hour, func(ctx context.Context) error {
 		for {
 			if done, err := s.Purge(ctx); done || err != nil {
@@ -90,11 +101,11 @@ func (s *Service) Jobs(r *job.Runner) {
 func (s *Service) Flush(ctx context.Context) error {
 	s.mu.Lock()
 	used := s.used
-	s.used = make(map[id.Token]int64, len(used))
+	s.used = make(map[id.Token]use, len(used))
 	s.mu.Unlock()
 	uses := make([]use, 0, len(used))
-	for t, at := range used {
-		uses = append(uses, use{t, at})
+	for _, u := range used {
+		uses = append(uses, u)
 	}
 	slices.SortFunc(uses, func(a, b use) int { return strings.Compare(string(a.id), string(b.id)) })
 	crash.At("uses of tokens taken, not written")
@@ -103,7 +114,9 @@ func (s *Service) Flush(ctx context.Context) error {
 		if err := s.writeUse(sqldb.As(ctx, ""), uses[:n]); err != nil {
 			s.mu.Lock()
 			for _, u := range uses {
-				s.used[u.id] = max(s.used[u.id], u.at)
+				if s.used[u.id].at < u.at {
+					s.used[u.id] = u
+				}
 			}
 			s.mu.Unlock()
 			return err
@@ -138,11 +151,12 @@ func (s *Service) Authenticate(ctx context.Context, presented, addr string) (aut
 	case t.ExpiresAt > 0 && t.ExpiresAt <= now:
 		return auth.Caller{}, errExpired
 	}
-	c := auth.Caller{Kind: t.Kind, AccountID: t.CreatedBy, ProfileID: t.Profile, DeviceID: t.Device, TokenID: t.ID, TokenName: t.Name,
-		TokenTail: t.Tail, Permission: t.Permission, Reach: t.Reach, Addr: addr}
-	if c.OwnerID, err = s.alive(ctx, t); err != nil {
+	grant, err := s.alive(ctx, t)
+	if err != nil {
 		return auth.Caller{}, err
 	}
+	c := auth.Caller{Kind: t.Kind, AccountID: t.CreatedBy, DeviceID: t.Device, TokenID: t.ID, TokenName: t.Name,
+		TokenTail: t.Tail, Permission: t.Permission, Reach: t.Reach, Adopted: t.Ceiling != nil, Addr: addr}.In(t.Profile, grant)
 	if t.Kind == auth.Device {
 		c.AccountID = ""
 		if s.gate != nil {
@@ -152,42 +166,42 @@ func (s *Service) Authenticate(ctx context.Context, presented, addr string) (aut
 		}
 	}
 	s.mu.Lock()
-	s.used[t.ID] = now
+	s.used[t.ID] = use{t.ID, now, addr, t.CreatedBy}
 	s.mu.Unlock()
 	return c, nil
 }
 
 // alive is the ceiling: the profile is there, and whoever made a profile token is not blocked and may still
-// act in it.
-func (s *Service) alive(ctx context.Context, t Token) (owner id.Account, err error) {
+// act in it, with what was granted there.
+func (s *Service) alive(ctx context.Context, t Token) (g auth.Grant, err error) {
 	if t.Kind == auth.Profile {
-		owner, ok, err := s.profiles.Access(ctx, t.CreatedBy, t.Profile)
+		g, ok, err := s.profiles.Access(ctx, t.CreatedBy, t.Profile)
 		if err != nil || !ok {
-			return "", cmp.Or(err, auth.Denied())
+			return g, cmp.Or(err, auth.Denied())
 		}
 		a, err := s.accounts.Get(ctx, t.CreatedBy)
 		if fault.Is(err, fault.NotFound) || err == nil && a.Blocked {
 			err = auth.Denied()
 		}
-		return owner, err
+		if err == nil && t.Ceiling != nil {
+			g, err = t.Ceiling.lower(g)
+		}
+		return g, err
 	}
 	p, err := s.profiles.Get(ctx, t.Profile)
 	if fault.Is(err, fault.NotFound) {
 		err = auth.Denied()
 	}
-	return p.Account, err
+	return auth.Grant{Owner: p.Account}, err
 }
 
-// access returns the profile that an account may act in, or not_found.
-func (s *Service) access(ctx context.Context, a id.Account, p id.Profile) (profile.Profile, error) {
-	_, ok, err := s.profiles.Access(ctx, a, p)
-	if err != nil {
-		return profile.Profile{}, err
+// access returns what an account may do in a profile, or not_found.
+func (s *Service) access(ctx context.Context, a id.Account, p id.Profile) (auth.Grant, error) {
+	g, ok, err := s.profiles.Access(ctx, a, p)
+	if err == nil && !ok {
+		err = profile.NotFound
 	}
-	if !ok {
-		return profile.Profile{}, profile.NotFound
-	}
-	return s.profiles.Get(ctx, p)
+	return g, err
 }
 
 // Trace is what is known of a token that a request presented, whether or not it was let in.
@@ -396,11 +410,12 @@ func (s *Service) DeleteDeviceToken(ctx context.Context, who auth.Caller, p id.P
 	return s.delete(ctx, who, p, auth.Device, ref)
 }
 
-var errNotFound = fault.New(fault.NotFound, "Token Not Found")
+// NotFound is the answer to a token that is not there, and to one that is not the caller's.
+var NotFound error = fault.New(fault.NotFound, "Token Not Found")
 
 func (s *Service) delete(ctx context.Context, who auth.Caller, p id.Profile, kind auth.Kind, ref string) (Token, error) {
 	if len(ref) > maxRaw {
-		return Token{}, errNotFound
+		return Token{}, NotFound
 	}
 	var t Token
 	err := s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
@@ -409,6 +424,9 @@ func (s *Service) delete(ctx context.Context, who auth.Caller, p id.Profile, kin
 		if t, ok, err = s.byRef(ctx, p, kind, ref); err != nil {
 			return err
 		}
+		if ok && kind == auth.Profile && t.CreatedBy != who.AccountID && who.Kind != auth.System && !who.Role.AtLeast(auth.Developer) {
+			return auth.LacksRole(who.Role, auth.Developer)
+		}
 		if ok {
 			ok, err = s.end(ctx, t.ID, s.now())
 		}
@@ -416,14 +434,52 @@ func (s *Service) delete(ctx context.Context, who auth.Caller, p id.Profile, kin
 			return err
 		}
 		if !ok {
-			return errNotFound
+			return NotFound
 		}
-		if err := s.db.Changed(ctx, "token", t.hash); err != nil {
+		if err := s.db.Changed(ctx, CacheKind, t.hash); err != nil {
 			return err
 		}
 		return s.audit.Write(ctx, who, event(t, fmt.Sprintf("Token %q deleted", t.Name), record(t), nil))
 	})
 	return t, err
+}
+
+// MadeBy lists the living profile tokens that a person made in a profile. It is part of team.Tokens.
+func (s *Service) MadeBy(ctx context.Context, p id.Profile, a id.Account) ([]team.MadeToken, error) {
+	ts, err := s.madeBy(ctx, p, a, s.now())
+	if err != nil {
+		return nil, err
+	}
+	out := make([]team.MadeToken, len(ts))
+	for i, t := range ts {
+		s.fresh(&t)
+		out[i] = team.MadeToken{Profile: t.Profile, Name: t.Name, Tail: t.Tail, Permission: t.Permission, LastUse: t.LastUse, CreatedAt: t.CreatedAt}
+	}
+	return out, nil
+}
+
+// EndMadeBy revokes them, in the caller's transaction. It is part of team.Tokens.
+func (s *Service) EndMadeBy(ctx context.Context, who auth.Caller, p id.Profile, a id.Account) error {
+	ts, err := s.madeBy(ctx, p, a, s.now())
+	if err != nil {
+		return err
+	}
+	for _, t := range ts {
+		ok, err := s.end(ctx, t.ID, s.now())
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if err := s.db.Changed(ctx, CacheKind, t.hash); err != nil {
+			return err
+		}
+		if err := s.audit.Write(ctx, who, event(t, fmt.Sprintf("Token %q ended with the membership of who made it", t.Name), record(t), nil)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // EndDevice revokes every token of a device that is being deleted, inside the caller's transaction.
@@ -432,7 +488,7 @@ func (s *Service) EndDevice(ctx context.Context, p id.Profile, d id.Device) erro
 	if err != nil {
 		return err
 	}
-	return s.db.Changed(ctx, "token", hashes...)
+	return s.db.Changed(ctx, CacheKind, hashes...)
 }
 
 // Switch binds the calling profile token to another profile, which its maker must be allowed to act in.
@@ -443,11 +499,10 @@ func (s *Service) Switch(ctx context.Context, who auth.Caller, target id.Profile
 		return fault.New(fault.Invalid, "Only a token can be switched: a session names its profile by the header Profile-Id")
 	}
 	if who.Reach != auth.ReachAccount {
-		return auth.Denied()
+		return auth.LacksReach(who.Reach)
 	}
 	return s.db.Tx(sqldb.As(ctx, target), func(ctx context.Context) error {
-		p, err := s.access(ctx, who.AccountID, target)
-		if err != nil {
+		if _, err := s.access(ctx, who.AccountID, target); err != nil {
 			return err
 		}
 		t, ok, err := s.byRef(ctx, who.ProfileID, auth.Profile, string(who.TokenID))
@@ -457,10 +512,10 @@ func (s *Service) Switch(ctx context.Context, who auth.Caller, target id.Profile
 		if !ok {
 			return auth.Denied() // revoked a moment ago
 		}
-		if p.ID == t.Profile {
+		if target == t.Profile {
 			return nil
 		}
-		n, err := s.countLive(ctx, p.ID, auth.Profile, "", s.now())
+		n, err := s.countLive(ctx, target, auth.Profile, "", s.now())
 		if err != nil {
 			return err
 		}
@@ -468,20 +523,20 @@ func (s *Service) Switch(ctx context.Context, who auth.Caller, target id.Profile
 			return fault.New(fault.LimitReached, "You have exceeded the maximum limit of tokens (%d) of that profile", maxLive).With(tooMany)
 		}
 		from := t.Profile
-		if ok, err = s.rebind(ctx, t.ID, from, p.ID); err != nil {
+		if ok, err = s.rebind(ctx, t.ID, from, target); err != nil {
 			return err
 		}
 		if !ok {
 			return auth.Denied()
 		}
-		if err := s.db.Changed(ctx, "token", t.hash); err != nil {
+		if err := s.db.Changed(ctx, CacheKind, t.hash); err != nil {
 			return err
 		}
-		before, after := map[string]any{"profile": from}, map[string]any{"profile": p.ID}
+		before, after := map[string]any{"profile": from}, map[string]any{"profile": target}
 		if err := s.audit.Write(ctx, who, event(t, fmt.Sprintf("Token %q left for another profile", t.Name), before, after)); err != nil {
 			return err
 		}
-		t.Profile = p.ID
+		t.Profile = target
 		return s.audit.Write(ctx, who, event(t, fmt.Sprintf("Token %q came from another profile", t.Name), before, after))
 	})
 }
@@ -490,7 +545,7 @@ func (s *Service) Switch(ctx context.Context, who auth.Caller, target id.Profile
 func (s *Service) Get(ctx context.Context, p id.Profile, kind auth.Kind, t id.Token) (Token, error) {
 	found, ok, err := s.byRef(ctx, p, kind, string(t))
 	if err == nil && !ok {
-		err = errNotFound
+		err = NotFound
 	}
 	s.fresh(&found)
 	return found, err
@@ -501,7 +556,13 @@ func (s *Service) fresh(ts ...*Token) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range ts {
-		t.LastUse = max(t.LastUse, s.used[t.ID])
+		u := s.used[t.ID]
+		if u.at <= t.LastUse {
+			continue
+		}
+		if t.LastUse, t.LastAddr = u.at, u.addr; u.by != t.CreatedBy {
+			t.LastAddr = ""
+		}
 	}
 }
 
@@ -517,7 +578,7 @@ func (s *Service) secret(who auth.Caller, t Token) (string, error) {
 	if t.sealed == "" {
 		return t.Handle(), nil
 	}
-	if who.Permission != auth.Full && t.Permission != auth.Deny && t.Permission != who.Permission {
+	if may := who.May(); may != auth.Full && t.Permission != auth.Deny && t.Permission != may {
 		return t.Handle(), nil
 	}
 	return s.sealer.Open(t.sealed, about(t.ID))

@@ -36,8 +36,10 @@ type Token struct {
 	Tail             string // last four characters of the secret
 	ExpiresAt        int64  // UTC milliseconds; 0 never
 	LastUse          int64  // 0 not yet
+	LastAddr         string // from where; "" when that is not known
 	CreatedAt        int64
-	EndedAt          int64 // 0 until revoked
+	EndedAt          int64    // 0 until revoked
+	Ceiling          *Ceiling // of a token that a new owner of the profile took over; nil for none
 
 	hash, sealed string
 }

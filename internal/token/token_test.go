@@ -46,7 +46,7 @@ func each(t *testing.T, f func(t *testing.T, h *house)) {
 		h.log = audit.New(db, h.clk)
 		mailer, err := mail.New(db, mail.Config{Clock: h.clk})
 		must(t, err)
-		h.accounts = account.New(db, h.log, mailer, account.Config{Signup: account.Open}, h.clk)
+		h.accounts = account.New(db, h.log, mailer, account.Config{HashMemory: 64, Signup: account.Open}, h.clk)
 		files, err := blob.OpenFolder(t.TempDir())
 		must(t, err)
 		h.profiles = profile.New(db, h.accounts, plan.Builtin(), h.log, files, h.clk)
@@ -83,7 +83,7 @@ func (h *house) person(t *testing.T) auth.Caller {
 	a, err := h.accounts.Create(t.Context(), auth.SystemCaller(), account.CreateInput{
 		Name: "Ada", Email: fmt.Sprintf("ada%d@example.test", h.people), Password: "correct horse battery"})
 	must(t, err)
-	who := auth.Caller{Kind: auth.Session, AccountID: a.ID, OwnerID: a.ID, Permission: auth.Full, Reach: auth.ReachAccount}
+	who := auth.Caller{Kind: auth.Session, AccountID: a.ID, OwnerID: a.ID, Role: auth.Owner, Permission: auth.Full, Reach: auth.ReachAccount}
 	who.ProfileID = h.profile(t, who)
 	return who
 }
@@ -294,7 +294,7 @@ func TestMint(t *testing.T) {
 				_, err := h.db.Exec(t.Context(), q, part...)
 				must(t, err)
 			}
-			tok, err := h.list(t.Context(), sqldb.NewWhere("profile_id = ? AND kind = ?", who.ProfileID, auth.Profile), "id", 1, 0)
+			tok, err := h.list(t.Context(), sqldb.NewWhere("profile_id = ? AND kind = ? AND ended_at = 0 AND expires_at = 0", who.ProfileID, auth.Profile), "id", 1, 0)
 			must(t, err)
 			last := tok[0]
 			_, err = h.Mint(t.Context(), who, MintInput{Profile: who.ProfileID, Name: "one too many"})
@@ -405,6 +405,62 @@ func TestSwitch(t *testing.T) {
 	})
 }
 
+func TestLastAddress(t *testing.T) {
+	eachHome(t, func(t *testing.T, h *home) {
+		buyer := h.person(t)
+		m := h.token(t, h.owner, "script", MintInput{})
+		address := func(who auth.Caller) string {
+			t.Helper()
+			tok, err := h.Get(t.Context(), h.owner.ProfileID, auth.Profile, m.ID)
+			must(t, err)
+			r, err := h.row(who, tok)
+			must(t, err)
+			return deref(r.LastAddr)
+		}
+		t.Run("is known at once, and after it was written", func(t *testing.T) {
+			if got := address(h.owner); got != "" {
+				t.Error(got)
+			}
+			_, err := h.Authenticate(t.Context(), m.Token, "192.0.2.7")
+			must(t, err)
+			if got := address(h.owner); got != "192.0.2.7" {
+				t.Error(got)
+			}
+			must(t, h.Flush(t.Context()))
+			if got := address(h.owner); got != "192.0.2.7" {
+				t.Error(got)
+			}
+		})
+		t.Run("is not told to viewers", func(t *testing.T) {
+			viewer := h.person(t)
+			if viewer.Role = auth.Viewer; address(viewer) != "" {
+				t.Error(address(viewer))
+			}
+		})
+		t.Run("is not told to a new owner who takes the token over, not even when it is written afterwards", func(t *testing.T) {
+			h.clk.Advance(time.Second)
+			_, err := h.Authenticate(t.Context(), m.Token, "192.0.2.8")
+			must(t, err)
+			_, _, err = h.pass(t, buyer.AccountID, nil, map[id.Token]Fate{m.ID: Adopt})
+			must(t, err)
+			if got := address(buyer); got != "" {
+				t.Error(got)
+			}
+			must(t, h.Flush(t.Context()))
+			if got := address(buyer); got != "" {
+				t.Error(got)
+			}
+			h.clk.Advance(time.Second)
+			_, err = h.Authenticate(t.Context(), m.Token, "192.0.2.9")
+			must(t, err)
+			buyer.Role = auth.Owner
+			if got := address(buyer); got != "192.0.2.9" {
+				t.Error(got)
+			}
+		})
+	})
+}
+
 func TestLastUse(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		who := h.person(t)
@@ -438,7 +494,7 @@ func TestLastUse(t *testing.T) {
 			t.Error(stored(0), stored(1), stored(2))
 		}
 		t.Run("an older use that arrives late moves nothing back", func(t *testing.T) {
-			must(t, h.writeUse(t.Context(), []use{{tokens[1].ID, 5}}))
+			must(t, h.writeUse(t.Context(), []use{{id: tokens[1].ID, at: 5}}))
 			if stored(1) == 5 {
 				t.Error("moved back")
 			}

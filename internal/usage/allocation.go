@@ -3,6 +3,7 @@ package usage
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -62,7 +63,9 @@ func (s *Service) Allocations(ctx context.Context, a id.Account) ([]Allocation, 
 // chunk is how many profiles one statement names.
 const chunk = 500
 
-// open reads the book of an account under its lock, all counters locked and turned to the present cycle.
+// open reads the book of an account under its lock, all counters locked and turned to the present cycle: that of
+// the clock or, where the clock has stepped back or another node's is ahead, the one that a profile has already begun.
+// Else what that profile used of the last cycle would be out of sight, and could be given to another in it.
 func (s *Service) open(ctx context.Context, a id.Account, pl plan.Plan) (*book, error) {
 	if err := s.profiles.Lock(ctx, a); err != nil {
 		return nil, err
@@ -83,10 +86,18 @@ func (s *Service) open(ctx context.Context, a id.Account, pl plan.Plan) (*book, 
 	now := s.now()
 	for start := 0; start < len(ids); start += chunk {
 		part := asAny(ids[start:min(start+chunk, len(ids))])
-		if _, err := s.db.Exec(ctx, `UPDATE counter SET version = version + 0 WHERE profile_id IN (`+sqldb.Marks(1, len(part))+`)`, part...); err != nil {
+		begun, err := sqldb.All(ctx, s.db, sqldb.Value[int64], `UPDATE counter SET version = version + 0 WHERE profile_id IN (`+sqldb.Marks(1, len(part))+`)
+			RETURNING cycle_start`, part...)
+		if err != nil {
 			return nil, wrap("lock the counters", err)
 		}
-		if _, err := s.turnEnded(ctx, ids[start:start+len(part)]); err != nil {
+		for _, at := range begun {
+			now = max(now, at)
+		}
+	}
+	for start := 0; start < len(ids); start += chunk {
+		part := asAny(ids[start:min(start+chunk, len(ids))])
+		if _, err := s.turnEndedAt(ctx, ids[start:start+len(part)], now); err != nil {
 			return nil, err
 		}
 		cs, err := sqldb.All(ctx, s.db, scanCounter,
@@ -97,7 +108,7 @@ func (s *Service) open(ctx context.Context, a id.Account, pl plan.Plan) (*book, 
 		for _, c := range cs {
 			if c.CycleEnd <= now { // of a profile that is being deleted: it is not turned any more
 				c = c.anew()
-			} else {
+			} else if b.cycleEnd == 0 || c.CycleStart < b.cycleStart { // one that came from another account began later
 				b.cycleStart, b.cycleEnd = c.CycleStart, c.CycleEnd
 			}
 			sh := shares[c.Profile]
@@ -141,9 +152,10 @@ var flows = func() (out []plan.Service) {
 }()
 
 // save writes the shares that changed, and their copies in the counters.
-func (s *Service) save(ctx context.Context, b *book, pl plan.Plan) error {
+func (s *Service) save(ctx context.Context, a id.Account, b *book, pl plan.Plan) error {
 	now := s.now()
 	var keys []string
+	var written []*share
 	for _, sh := range b.shares {
 		if !sh.changed {
 			continue
@@ -175,8 +187,11 @@ func (s *Service) save(ctx context.Context, b *book, pl plan.Plan) error {
 		if err := s.absorb(ctx, sh); err != nil {
 			return err
 		}
-		keys = append(keys, string(sh.Profile))
+		keys, written = append(keys, string(sh.Profile)), append(written, sh)
 		crash.At("allocation of one profile written")
+	}
+	if err := s.writeAllocations(ctx, a, written, false); err != nil {
+		return err
 	}
 	return s.db.Changed(ctx, cacheKind, keys...)
 }
@@ -191,9 +206,11 @@ func (s *Service) absorb(ctx context.Context, sh *share) error {
 			continue
 		}
 		sh.over[i], sh.used[i] = sh.over[i]-n, sh.used[i]+n
-		q := quarterOf(s.now())
-		at, _, err := sqldb.One(ctx, s.db, sqldb.Value[int64], fmt.Sprintf(`UPDATE counter SET %[1]s_over = %[1]s_over - $1, %[1]s_allowed = %[1]s_allowed - $2,
-			quarter = CASE WHEN quarter < $3 THEN $4 ELSE quarter END WHERE profile_id = $5 RETURNING quarter`, svc), n, n, q, q, string(sh.Profile))
+		if _, err := s.turnQuarters(ctx, []id.Profile{sh.Profile}, s.now()); err != nil {
+			return err
+		}
+		at, _, err := sqldb.One(ctx, s.db, sqldb.Value[int64], fmt.Sprintf(`UPDATE counter SET %[1]s_over = %[1]s_over - $1, %[1]s_allowed = %[1]s_allowed - $2%[2]s
+			WHERE profile_id = $3 RETURNING quarter`, svc, closes(svc)), n, n, string(sh.Profile))
 		if err != nil {
 			return wrap("absorb what was over", err)
 		}
@@ -222,40 +239,27 @@ func (s *Service) profileCreated(ctx context.Context, who auth.Caller, p profile
 	}
 	fresh := b.shares[len(b.shares)-1]
 	fresh.changed = false // written here, not by save
-	loc, err := s.zoneOf(ctx, p.Account)
+	acc, err := s.accounts.Get(ctx, p.Account)
 	if err != nil {
 		return err
 	}
 	now := s.now()
 	from, to := b.cycleStart, b.cycleEnd
 	if to == 0 { // the account's first, or one that shares nothing with the others
-		from, to = month(now, loc)
+		from, to = Cycle(acc, now)
 	}
 	fresh.allowed[plan.Index(plan.DashboardOutput)] = pl.Pool.Of(plan.DashboardOutput)
 
-	args := []any{string(p.ID), fresh.Automatic, fresh.Version, now}
-	for i := range plan.Services {
-		args = append(args, fresh.alloc[i])
+	if err := s.insertShare(ctx, p.Account, fresh, Counter{CycleStart: from, CycleEnd: to}, from); err != nil {
+		return err
 	}
-	args = append(args, string(p.Account))
-	if _, err := s.db.Exec(ctx, `INSERT INTO allocation (`+allocationColumns+`, account) VALUES `+sqldb.Rows(1, 1, len(args)), args...); err != nil {
-		return wrap("write an allocation", err)
+	if err := s.writePool(ctx, p.Account, pl.Pool, now); err != nil {
+		return err
 	}
-	args = []any{string(p.ID), from, to, from, fresh.Version}
-	for range plan.Metered {
-		args = append(args, int64(0))
+	if err := s.writeAllocations(ctx, p.Account, []*share{fresh}, false); err != nil {
+		return err
 	}
-	for i := range plan.Metered {
-		args = append(args, fresh.allowed[i])
-	}
-	for range plan.Services {
-		args = append(args, int64(0))
-	}
-	if _, err := s.db.Exec(ctx, `INSERT INTO counter (profile_id, cycle_start, cycle_end, quarter, version, `+amountColumns+`)
-		VALUES `+sqldb.Rows(1, 1, len(args)), args...); err != nil {
-		return wrap("write a counter", err)
-	}
-	if err := s.save(ctx, b, pl); err != nil {
+	if err := s.save(ctx, p.Account, b, pl); err != nil {
 		return err
 	}
 	return s.report(ctx, who, p.Account, b, before, "Allocation changed to make room for another profile")
@@ -279,26 +283,36 @@ func (s *Service) profileDeleted(ctx context.Context, who auth.Caller, p profile
 	}
 	before := snapshot(b)
 	b.leave(p.ID)
-	// What it used of a cycle that still runs. An account without limits keeps it too: the plan may change.
-	if _, err := s.db.Exec(ctx, `INSERT INTO departed (account, profile, cycle_end, `+columns("%s", flows)+`)
-		SELECT $1, profile_id, cycle_end, `+columns("%[1]s_used - %[1]s_over", flows)+` FROM counter WHERE profile_id = $2 AND cycle_end > $3
-		ON CONFLICT (account, profile, cycle_end) DO NOTHING`, string(p.Account), string(p.ID), s.now()); err != nil {
-		return wrap("remember what left", err)
+	// Locked before it is read, or what others add in between would be in no book.
+	if err := s.bookOpen(ctx, []id.Profile{p.ID}, math.MaxInt64); err != nil {
+		return err
 	}
-	if _, err := s.db.Exec(ctx, `DELETE FROM allocation WHERE profile = $1`, string(p.ID)); err != nil {
+	c, err := s.stored(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	if err := s.depart(ctx, p.Account, c, c.CycleEnd); err != nil {
+		return err
+	}
+	had, _, err := sqldb.One(ctx, s.db, scanAllocation, `DELETE FROM allocation WHERE profile = $1 RETURNING `+allocationColumns, string(p.ID))
+	if err != nil {
 		return wrap("end an allocation", err)
+	}
+	if err := s.rest(ctx, p.ID, rested{automatic: had.Automatic, had: had.Amounts, used: c.Used, over: c.Over}); err != nil {
+		return err
+	}
+	if err := s.writeAllocations(ctx, p.Account, []*share{{Profile: p.ID, Version: had.Version + 1}}, true); err != nil {
+		return err
 	}
 	crash.At("profile left, its counters still there")
 	// Without counters nothing more can be taken. The history and the ledger stay: they say what it cost.
 	if err := s.remember(ctx, p.ID); err != nil {
 		return err
 	}
-	for _, q := range []string{`DELETE FROM counter WHERE profile_id = $1`, `DELETE FROM held WHERE profile_id = $1`, `DELETE FROM limit_policy WHERE profile_id = $1`} {
-		if _, err := s.db.Exec(ctx, q, string(p.ID)); err != nil {
-			return wrap("end the counters", err)
-		}
+	if _, err := s.db.Exec(ctx, `DELETE FROM counter WHERE profile_id = $1`, string(p.ID)); err != nil {
+		return wrap("end the counters", err)
 	}
-	if err := s.save(ctx, b, pl); err != nil {
+	if err := s.save(ctx, p.Account, b, pl); err != nil {
 		return err
 	}
 	if err := s.db.Changed(ctx, cacheKind, string(p.ID)); err != nil {
@@ -323,11 +337,44 @@ func (s *Service) Refit(ctx context.Context, who auth.Caller, a id.Account) erro
 		for _, sh := range b.shares { // also what is given to every profile by itself
 			sh.changed = true
 		}
-		if err := s.save(ctx, b, pl); err != nil {
+		if err := s.save(ctx, a, b, pl); err != nil {
+			return err
+		}
+		if err := s.writePool(ctx, a, pl.Pool, s.now()); err != nil {
 			return err
 		}
 		return s.report(ctx, who, a, b, before, "Allocation changed with the plan of the account")
 	})
+}
+
+// Proportional says what would become of an account's allocations if its pool were another one: by how many percent what is
+// allocated of each service shrinks, 0 when it stays, and what each profile would have. It changes nothing, and what happens
+// between now and then counts.
+func (s *Service) Proportional(ctx context.Context, a id.Account, pool plan.Amounts) (map[plan.Service]float64, map[id.Profile]plan.Amounts, error) {
+	as, err := s.Allocations(ctx, a)
+	if err != nil {
+		return nil, nil, err
+	}
+	b := &book{pool: pool}
+	for _, x := range as {
+		b.shares = append(b.shares, &share{Profile: x.Profile, Automatic: x.Automatic, alloc: x.Amounts, allowed: x.Amounts})
+	}
+	b.fit()
+	change, shares := map[plan.Service]float64{}, make(map[id.Profile]plan.Amounts, len(as))
+	for i, svc := range plan.Services {
+		var before, after float64
+		for k, x := range as {
+			before, after = before+float64(x.Amounts[i]), after+float64(b.shares[k].alloc[i])
+		}
+		change[svc] = 0
+		if after < before {
+			change[svc] = math.Round(10_000*(before-after)/before) / 100
+		}
+	}
+	for _, sh := range b.shares {
+		shares[sh.Profile] = sh.alloc
+	}
+	return change, shares, nil
 }
 
 var oneProfile = fault.New(fault.Conflict, "The account has one profile, which has everything; allocate when there are more")
@@ -335,6 +382,18 @@ var oneProfile = fault.New(fault.Conflict, "The account has one profile, which h
 // Post sets what the owner posts, all rows or none. It returns Conflict while the account has one profile and
 // Invalid, naming the row, for what does not fit.
 func (s *Service) Post(ctx context.Context, who auth.Caller, a id.Account, changes []change) error {
+	err := s.post(ctx, who, a, changes)
+	if !fault.Is(err, fault.Invalid) {
+		return err
+	}
+	// It may fit without what is leased for reads and was not spent.
+	if err := s.recall(ctx, a); err != nil {
+		return err
+	}
+	return s.post(ctx, who, a, changes)
+}
+
+func (s *Service) post(ctx context.Context, who auth.Caller, a id.Account, changes []change) error {
 	return s.db.Tx(sqldb.As(ctx, ""), func(ctx context.Context) error {
 		pl, err := s.profiles.PlanOf(ctx, a)
 		if err != nil {
@@ -351,7 +410,7 @@ func (s *Service) Post(ctx context.Context, who auth.Caller, a id.Account, chang
 		if err := b.set(changes); err != nil {
 			return err
 		}
-		if err := s.save(ctx, b, pl); err != nil {
+		if err := s.save(ctx, a, b, pl); err != nil {
 			return err
 		}
 		return s.report(ctx, who, a, b, before, "Allocation changed")

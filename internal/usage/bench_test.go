@@ -31,7 +31,7 @@ func BenchmarkTakeIngest(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				accounts := account.New(db, log, mailer, account.Config{}, clk)
+				accounts := account.New(db, log, mailer, account.Config{HashMemory: 64}, clk)
 				profiles := profile.New(db, accounts, plan.Builtin(), log, nil, clk)
 				use := usage.New(db, profiles, accounts, log, clk)
 				ctx := context.Background()

@@ -2,7 +2,7 @@ package usage
 
 import (
 	"fmt"
-	"math/bits"
+	"math/big"
 	"slices"
 
 	"paddock/internal/id"
@@ -19,7 +19,8 @@ import (
 //	Σ max(allowed, used) + departed ≤ pool  and no unit of this cycle can be used twice by moving it
 //
 // alloc is what a profile has every cycle; allowed is what it may use in this one. They differ only for an
-// account's last profile after others left: it has the whole pool, but in this cycle without what they used.
+// account's last profile after others left: it has the whole pool, but in this cycle without what they used, or without
+// what one used beyond its allocation that was restored since.
 // A pool that shrinks (another plan) may leave the account outside these rules; then nothing can be raised.
 type book struct {
 	pool     plan.Amounts
@@ -96,14 +97,27 @@ type change struct {
 	amounts map[plan.Service]int64
 }
 
+// refused is the detail of a refusal of allocations: each amount that was raised of a service that is then not enough. The message
+// names the first of them only.
+type refused struct {
+	Refused []refusedCell `json:"refused"`
+}
+
+type refusedCell struct {
+	Profile id.Profile   `json:"profile"`
+	Service plan.Service `json:"service,omitempty"` // none when it is the profile that is not there
+	Reason  string       `json:"reason"`
+}
+
 // set applies what the owner posts. It returns an Invalid fault naming the row when the profiles would have
-// more of a service than there is. The book is then in no usable state.
+// more of a service than there is, with all amounts of which that is so as its detail. The book is then in no usable state.
 func (b *book) set(changes []change) error {
-	raised := map[int]change{}
+	raised := map[int][]change{}
 	for _, c := range changes {
 		s := b.find(c.profile)
 		if s == nil {
-			return fault.Field(c.row+".profile", "Profile Not Found")
+			const why = "Profile Not Found"
+			return fault.Field(c.row+".profile", why).With(refused{[]refusedCell{{c.profile, "", why}}})
 		}
 		for i, svc := range plan.Services {
 			n, ok := c.amounts[svc]
@@ -115,32 +129,42 @@ func (b *book) set(changes []change) error {
 			switch {
 			case n > s.alloc[i]:
 				s.allowed[i] = n
-				if _, named := raised[i]; !named {
-					raised[i] = c
-				}
+				raised[i] = append(raised[i], c)
 			case n < s.alloc[i]:
 				s.allowed[i] = min(s.allowed[i], n)
 			}
 			s.alloc[i] = n
 		}
 	}
+	var first *fault.Error
+	var cells refused
 	for i, svc := range plan.Services {
-		c, up := raised[i]
-		if !up || b.pool[i] >= plan.Unlimited {
+		if len(raised[i]) == 0 || b.pool[i] >= plan.Unlimited {
 			continue
 		}
+		why := ""
 		if n := b.allocated(i); n > b.pool[i] {
-			return fault.Field(member(c.row, svc), "the profiles would have %s of %s together, the account has %s",
-				plan.Show(svc, n), svc.Name(), plan.Show(svc, b.pool[i]))
-		}
-		if n := b.taken(i); n > b.pool[i] {
+			why = fmt.Sprintf("the profiles would have %s of %s together, the account has %s", plan.Show(svc, n), svc.Name(), plan.Show(svc, b.pool[i]))
+		} else if n := b.taken(i); n > b.pool[i] {
 			held := "used in this cycle"
 			if !plan.Flow(svc) {
 				held = "stored"
 			}
-			return fault.Field(member(c.row, svc), "with what was already %s, the profiles would take %s of %s together, the account has %s",
+			why = fmt.Sprintf("with what was already %s, the profiles would take %s of %s together, the account has %s",
 				held, plan.Show(svc, n), svc.Name(), plan.Show(svc, b.pool[i]))
 		}
+		if why == "" {
+			continue
+		}
+		if first == nil {
+			first = fault.Field(member(raised[i][0].row, svc), "%s", why)
+		}
+		for _, c := range raised[i] {
+			cells.Refused = append(cells.Refused, refusedCell{c.profile, svc, why})
+		}
+	}
+	if first != nil {
+		return first.With(cells)
 	}
 	return nil
 }
@@ -254,6 +278,101 @@ func (b *book) draw(i int, n int64, like *share) int64 {
 	return got
 }
 
+// arrival is a profile that comes with what it stores.
+type arrival struct {
+	profile   id.Profile
+	automatic bool
+	wish      plan.Amounts // what it had when it left; 0 for an equal share
+	used      plan.Amounts // what it stores, and used of the cycle that it takes up; without what is over
+	over      plan.Amounts
+	policies  Policies
+}
+
+// needs is how much of service i it cannot do without: what it stores, and as much as a first point takes.
+func (a arrival) needs(i int) int64 {
+	svc := plan.Services[i]
+	n := int64(0)
+	if !plan.Flow(svc) {
+		n = a.used[i]
+	}
+	if svc == plan.Input || svc == plan.DataRecords {
+		n = max(n, 1)
+	}
+	return n
+}
+
+// lack is a service of which an arrival gets less than it needs.
+type lack struct {
+	service   int
+	need, got int64
+}
+
+// arrive makes room for a profile as admit does, and adds its share: what it had, or what a new one would get, and at least what it
+// stores. What does not fit is over where its policy accepts that, and lacking else. With anything lacking the book is in no usable state.
+func (b *book) arrive(a arrival) (*share, []lack) {
+	sh := &share{Profile: a.profile, Automatic: a.automatic, changed: true, used: a.used, over: a.over}
+	var lacks []lack
+	alone := len(b.shares) == 0
+	for i := range plan.Services {
+		pool, need := b.pool[i], a.needs(i)
+		n, allowed := pool, pool
+		switch {
+		case alone:
+			if allowed = plan.Unlimited; pool < plan.Unlimited {
+				allowed = max(0, pool-b.departed[i])
+			}
+		case pool >= plan.Unlimited:
+			if n = plan.Unlimited; !a.automatic && a.wish[i] > 0 {
+				n = max(a.wish[i], need)
+			}
+			allowed = n
+		default:
+			wish := a.wish[i]
+			if wish == 0 || wish >= plan.Unlimited {
+				wish = b.wish(i, template{}, nil)
+			}
+			n = b.draw(i, max(wish, need), nil)
+			allowed = n
+		}
+		sh.alloc[i], sh.allowed[i] = n, allowed
+		if n >= need {
+			continue
+		}
+		if a.policies.of(plan.Services[i]) == Overage && !plan.Flow(plan.Services[i]) {
+			if extra := sh.used[i] - n; extra > 0 {
+				sh.used[i], sh.over[i] = n, sh.over[i]+extra
+			}
+			continue
+		}
+		lacks = append(lacks, lack{i, need, n})
+	}
+	if alone {
+		sh.Automatic = true
+	}
+	b.shares = append(b.shares, sh)
+	b.regain()
+	return sh, lacks
+}
+
+// regain lets profiles use what they are allocated, as far as it was only what is departed no more that kept them from it.
+func (b *book) regain() {
+	for i := range plan.Services {
+		if b.pool[i] >= plan.Unlimited {
+			continue
+		}
+		room := b.pool[i] - b.taken(i)
+		for _, s := range b.shares {
+			if s.allowed[i] >= s.alloc[i] || room <= 0 {
+				continue
+			}
+			base := max(s.allowed[i], s.used[i])
+			n := min(s.alloc[i], base+room)
+			room -= max(n, base) - base
+			s.allowed[i], s.changed = max(n, s.allowed[i]), true
+		}
+	}
+}
+
 // leave takes a profile out: what it had is free again, what it used of this cycle is not. A profile that
 // remains alone has the whole pool.
 func (b *book) leave(p id.Profile) {
@@ -283,9 +402,10 @@ func (b *book) whole(s *share) {
 	}
 }
 
-// fit adapts the shares to another pool. Where the pool is unlimited now, automatic profiles are too; where it
-// is too small for what is allocated, everybody gets the same part of what they had. What a pool has more than
-// before is free to allocate.
+// fit adapts the shares to another pool. Where the pool is unlimited now, automatic profiles are too. Where it is too small
+// for what is allocated, what nobody chose gives first: automatic profiles, and whoever had no limit of that service. When
+// that is not enough those have nothing, and what was posted gives too. Of each kind everybody keeps the same part of what
+// they had. What a pool has more than before is free to allocate.
 func (b *book) fit() {
 	if len(b.shares) == 1 {
 		b.whole(b.shares[0])
@@ -301,22 +421,50 @@ func (b *book) fit() {
 			}
 			continue
 		}
-		var sum int64
+		first := func(s *share) bool { return s.Automatic || s.alloc[i] >= plan.Unlimited }
+		var posted, rest big.Int // more than an int64 holds, with many profiles
 		for _, s := range b.shares {
-			sum += min(s.alloc[i], pool) // at most 2^53 each: no overflow below a thousand profiles
+			sum := &posted
+			if first(s) {
+				sum = &rest
+			}
+			sum.Add(sum, big.NewInt(had(s, i, pool)))
 		}
+		whole := big.NewInt(pool)
+		forPosted := &posted
+		if posted.Cmp(whole) > 0 {
+			forPosted = whole
+		}
+		forRest := new(big.Int).Sub(whole, forPosted)
 		for _, s := range b.shares {
-			n := min(s.alloc[i], pool)
-			if sum > pool {
-				hi, lo := bits.Mul64(uint64(n), uint64(pool))
-				q, _ := bits.Div64(hi, lo, uint64(sum))
-				n = int64(q)
+			n := had(s, i, pool)
+			if first(s) {
+				n = part(n, forRest, &rest)
+			} else {
+				n = part(n, forPosted, &posted)
 			}
 			if n != s.alloc[i] {
 				s.alloc[i], s.allowed[i], s.changed = n, min(s.allowed[i], n), true
 			}
 		}
 	}
+}
+
+// had is what a share had of a service that has a limit now: of no limit all that there is.
+func had(s *share, i int, pool int64) int64 {
+	if s.alloc[i] >= plan.Unlimited {
+		return pool
+	}
+	return s.alloc[i]
+}
+
+// part is what of n is left when a sum must do with less: rounded down, so that no unit is given twice.
+func part(n int64, there, sum *big.Int) int64 {
+	if sum.Cmp(there) <= 0 {
+		return n
+	}
+	x := big.NewInt(n)
+	return x.Mul(x, there).Quo(x, sum).Int64()
 }
 
 // check returns what is wrong with the book; for Verify.
@@ -326,8 +474,12 @@ func (b *book) check() []string {
 		if b.pool[i] < plan.Unlimited && b.allocated(i) > b.pool[i] {
 			out = append(out, fmt.Sprintf("the profiles are allocated %d of %s, the pool has %d", b.allocated(i), svc, b.pool[i]))
 		}
+		missing := b.departed[i] // what may keep a profile from what it is allocated
 		for _, s := range b.shares {
-			if s.allowed[i] > s.alloc[i] || s.alloc[i]-s.allowed[i] > b.departed[i] {
+			missing = plus(missing, max(0, s.used[i]-s.alloc[i]))
+		}
+		for _, s := range b.shares {
+			if s.allowed[i] > s.alloc[i] || s.alloc[i]-s.allowed[i] > missing {
 				out = append(out, fmt.Sprintf("profile %s may use %d of %s, it is allocated %d", s.Profile, s.allowed[i], svc, s.alloc[i]))
 			}
 		}

@@ -2,6 +2,7 @@ package usage
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -237,6 +238,57 @@ func TestStartingTemplates(t *testing.T) {
 			if s.alloc[in] != plan.Unlimited || s.allowed[in] != plan.Unlimited {
 				t.Fatal(s)
 			}
+		}
+	})
+}
+
+func TestAPoolThatShrinks(t *testing.T) {
+	in := plan.Index(plan.Input)
+	fit := func(pool int64, shares ...share) []int64 {
+		b := &book{pool: amountsOf(1 << 40)}
+		b.pool[in] = pool
+		for i := range shares {
+			shares[i].Profile = id.Profile(fmt.Sprint("p", i))
+			b.shares = append(b.shares, &shares[i])
+		}
+		b.fit()
+		var out []int64
+		for _, s := range b.shares {
+			out = append(out, s.alloc[in])
+		}
+		return out
+	}
+	of := func(n int64, automatic bool) (s share) {
+		s.alloc[in], s.allowed[in], s.Automatic = n, n, automatic
+		return s
+	}
+	for _, c := range []struct {
+		name   string
+		pool   int64
+		shares []share
+		want   []int64
+	}{
+		{"what still fits stays", 100, []share{of(40, true), of(60, false)}, []int64{40, 60}},
+		{"automatic ones give first, each the same part", 100, []share{of(40, true), of(80, true), of(40, false)}, []int64{20, 40, 40}},
+		{"when they have nothing left, posted ones give in proportion", 50, []share{of(40, true), of(80, false), of(20, false)}, []int64{0, 40, 10}},
+		{"parts are rounded down", 10, []share{of(7, false), of(7, false), of(7, false)}, []int64{3, 3, 3}},
+		{"nothing is nothing", 0, []share{of(7, true), of(7, false)}, []int64{0, 0}},
+		{"who had no limit gives as an automatic one does", 100, []share{of(plan.Unlimited, false), of(30, false)}, []int64{70, 30}},
+		{"the only one has it all", 30, []share{of(50, false)}, []int64{30}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := fit(c.pool, c.shares...); !slices.Equal(got, c.want) {
+				t.Fatal(got)
+			}
+		})
+	}
+	t.Run("five thousand profiles are no more difficult", func(t *testing.T) {
+		var many []share
+		for range 5000 {
+			many = append(many, of(plan.Unlimited, true))
+		}
+		if got := fit(plan.Unlimited-1, many...); got[0] != (plan.Unlimited-1)/5000 || got[4999] != got[0] {
+			t.Fatal(got[0])
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"paddock/internal/account"
 	"paddock/internal/id"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
@@ -30,9 +31,9 @@ type Need struct {
 // maxRows is how many profiles a statement touches at most.
 const maxRows = 1000
 
-// TakeIngest takes input and data_records for every profile of a round, with one statement for all, and writes
-// the ledger with another. It joins the transaction of ctx, which must be the one that stores the points. The
-// answer says, in the order of takes, which were taken; of the others nothing was, and Refusal says why.
+// TakeIngest takes input and data_records for every profile of a round, with one statement for all: the ledger of the
+// quarter of an hour that runs stands in the same row. It joins the transaction of ctx, which must be the one that stores
+// the points. The answer says, in the order of takes, which were taken; of the others nothing was, and Refusal says why.
 // A profile may be in takes only once; they are best sorted by profile, so that rounds do not meet crosswise.
 //
 // by divides the takes' input among devices: of those that are taken it is written to the device ledger.
@@ -49,7 +50,8 @@ func (s *Service) TakeIngest(ctx context.Context, takes []IngestTake, by ...Devi
 		clear(ok)
 		for start := 0; start < len(takes); start += maxRows {
 			part := takes[start:min(start+maxRows, len(takes))]
-			if err := s.takeIngest(ctx, part, by, at, ok); err != nil {
+			now := s.now()
+			if err := s.takeIngest(ctx, part, by, at, ok, now); err != nil {
 				return err
 			}
 			var rest []id.Profile
@@ -58,16 +60,16 @@ func (s *Service) TakeIngest(ctx context.Context, takes []IngestTake, by ...Devi
 					rest = append(rest, t.Profile)
 				}
 			}
-			turned, err := s.turnEnded(ctx, rest)
+			turned, err := s.turnAll(ctx, rest, now)
 			if err != nil {
 				return err
 			}
 			if len(turned) > 0 {
-				var again []IngestTake
-				for _, p := range turned {
-					again = append(again, takes[at[p]])
+				again := make([]IngestTake, len(turned))
+				for i, p := range turned {
+					again[i] = takes[at[p]]
 				}
-				if err := s.takeIngest(ctx, again, by, at, ok); err != nil {
+				if err := s.takeIngest(ctx, again, by, at, ok, now); err != nil {
 					return err
 				}
 			}
@@ -86,40 +88,38 @@ func (s *Service) TakeIngest(ctx context.Context, takes []IngestTake, by ...Devi
 type ingested struct {
 	profile id.Profile
 	quarter int64
-	records int64
 	near    bool // input or data_records are at 80 % of what is allowed, or above
 }
 
-func (s *Service) takeIngest(ctx context.Context, takes []IngestTake, by []DeviceInput, at map[id.Profile]int, ok []bool) error {
-	now := s.now()
-	q := quarterOf(now)
+func (s *Service) takeIngest(ctx context.Context, takes []IngestTake, by []DeviceInput, at map[id.Profile]int, ok []bool, now int64) error {
 	n := len(takes)
-	args := make([]any, 0, 2+3*n+1)
-	args = append(args, q, q)
+	args := make([]any, 0, 3*n+2)
 	for _, t := range takes {
 		args = append(args, string(t.Profile), t.Input, t.Records)
 	}
-	args = append(args, now)
+	args = append(args, now, quarterOf(now))
 	// Columns of VALUES are called column1, … on both engines.
 	stmt := `UPDATE counter SET
 			input_used = counter.input_used + v.column2,
 			data_records_used = counter.data_records_used + v.column3,
-			quarter = CASE WHEN counter.quarter < $1 THEN $2 ELSE counter.quarter END
-		FROM (VALUES ` + sqldb.RowsOf(3, n, "TEXT", "BIGINT", "BIGINT") + `) AS v
-		WHERE counter.profile_id = v.column1 AND counter.cycle_end > $` + fmt.Sprint(3+3*n) + `
+			open_input = counter.open_input + v.column2,
+			open_data_records = counter.data_records_used + v.column3
+		FROM (VALUES ` + sqldb.RowsOf(1, n, "TEXT", "BIGINT", "BIGINT") + `) AS v
+		WHERE counter.profile_id = v.column1 AND counter.cycle_end > $` + fmt.Sprint(1+3*n) + ` AND counter.quarter >= $` + fmt.Sprint(2+3*n) + `
 			AND counter.input_used + v.column2 <= counter.input_allowed
 			AND counter.data_records_used + v.column3 <= counter.data_records_allowed
-		RETURNING profile_id, quarter, data_records_used,
+		RETURNING profile_id, quarter,
 			input_used >= input_allowed - input_allowed / 5 OR data_records_used >= data_records_allowed - data_records_allowed / 5`
 	done, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (i ingested, err error) {
-		return i, r.Scan(&i.profile, &i.quarter, &i.records, &i.near)
+		return i, r.Scan(&i.profile, &i.quarter, &i.near)
 	}, stmt, args...)
 	if err != nil || len(done) == 0 {
 		return err
 	}
 	var near []id.Profile
+	quarters := make(map[id.Profile]int64, len(done))
 	for _, d := range done {
-		ok[at[d.profile]] = true
+		ok[at[d.profile]], quarters[d.profile] = true, d.quarter
 		if d.near {
 			near = append(near, d.profile)
 		}
@@ -127,25 +127,7 @@ func (s *Service) takeIngest(ctx context.Context, takes []IngestTake, by []Devic
 	if len(near) > 0 {
 		s.moved(ctx, near...)
 	}
-	args = make([]any, 0, 4*len(takes))
-	byProfile := make(map[id.Profile]ingested, len(done))
-	for _, d := range done {
-		byProfile[d.profile] = d
-	}
-	rows := 0
-	for _, t := range takes { // in the order given, which RETURNING need not keep
-		if d, taken := byProfile[t.Profile]; taken {
-			args = append(args, string(t.Profile), d.quarter, t.Input, d.records)
-			rows++
-		}
-	}
-	_, err = s.db.Exec(ctx, `INSERT INTO ledger (profile_id, quarter, input, data_records) VALUES `+sqldb.Rows(1, rows, 4)+`
-		ON CONFLICT (profile_id, quarter) DO UPDATE SET
-			input = ledger.input + excluded.input, data_records = excluded.data_records`, args...)
-	if err != nil {
-		return err
-	}
-	return s.bookInput(ctx, by, func(p id.Profile) (int64, bool) { d, taken := byProfile[p]; return d.quarter, taken })
+	return s.bookInput(ctx, by, func(p id.Profile) (int64, bool) { q, taken := quarters[p]; return q, taken })
 }
 
 // bookInput writes to the device ledger what devices have of the input of those profiles that taken knows the quarter of.
@@ -201,14 +183,13 @@ var statements = func() (out [plan.N]perService) {
 			sum = fmt.Sprintf("ledger.%s + excluded.%s", s, s)
 		}
 		out[i] = perService{
-			take: fmt.Sprintf(`UPDATE counter SET %[1]s_used = %[1]s_used + $1, quarter = CASE WHEN quarter < $2 THEN $3 ELSE quarter END
-				WHERE profile_id = $4 AND cycle_end > $5 AND %[1]s_used + $6 <= %[1]s_allowed RETURNING quarter, %[1]s_used`, s),
+			take: fmt.Sprintf(`UPDATE counter SET %[1]s_used = %[1]s_used + $1%[2]s
+				WHERE profile_id = $2 AND cycle_end > $3 AND quarter >= $4 AND %[1]s_used + $5 <= %[1]s_allowed RETURNING quarter, %[1]s_used`, s, closes(s)),
 			// What was accepted beyond the limit goes first.
 			release: fmt.Sprintf(`UPDATE counter SET %[1]s_used = %[1]s_used - $1,
 				%[1]s_allowed = %[1]s_allowed - CASE WHEN %[1]s_over < $2 THEN %[1]s_over ELSE $3 END,
-				%[1]s_over = %[1]s_over - CASE WHEN %[1]s_over < $4 THEN %[1]s_over ELSE $5 END,
-				quarter = CASE WHEN quarter < $6 THEN $7 ELSE quarter END
-				WHERE profile_id = $8 AND cycle_end > $9 AND %[1]s_used >= $10 RETURNING quarter, %[1]s_used, %[1]s_over`, s),
+				%[1]s_over = %[1]s_over - CASE WHEN %[1]s_over < $4 THEN %[1]s_over ELSE $5 END%[2]s
+				WHERE profile_id = $6 AND cycle_end > $7 AND quarter >= $8 AND %[1]s_used >= $9 RETURNING quarter, %[1]s_used, %[1]s_over`, s, closes(s)),
 			ledgerLevels: fmt.Sprintf(`INSERT INTO ledger (profile_id, quarter, %[1]s, %[1]s_over) VALUES ($1, $2, $3, $4)
 				ON CONFLICT (profile_id, quarter) DO UPDATE SET %[1]s = excluded.%[1]s, %[1]s_over = excluded.%[1]s_over`, s),
 			ledger: fmt.Sprintf(`INSERT INTO ledger (profile_id, quarter, %[1]s) VALUES ($1, $2, $3)
@@ -240,7 +221,7 @@ func (s *Service) Take(ctx context.Context, p id.Profile, svc plan.Service, n in
 }
 
 // Release gives back n base units of a stock, in the transaction of ctx: what was marked as overage first. Giving back more than is held is a
-// mistake in our code, and an error; a profile that is gone holds nothing, and giving back for it does nothing.
+// mistake in our code, and an error; of a profile that is deleted it is what is kept for its return.
 func (s *Service) Release(ctx context.Context, p id.Profile, svc plan.Service, n int64) error {
 	if n < 0 || plan.Flow(svc) {
 		return fmt.Errorf("release %d of %s", n, svc)
@@ -253,8 +234,10 @@ func (s *Service) Release(ctx context.Context, p id.Profile, svc plan.Service, n
 		if err != nil || done {
 			return err
 		}
-		if _, err := s.stored(ctx, p); err != nil {
-			return ifThere(err)
+		if _, err := s.stored(ctx, p); ifThere(err) != nil {
+			return err
+		} else if err != nil {
+			return s.releaseResting(ctx, p, svc, n)
 		}
 		return fmt.Errorf("release %d of %s: the profile holds less", n, svc)
 	})
@@ -266,7 +249,7 @@ func (s *Service) take(ctx context.Context, p id.Profile, svc plan.Service, n in
 	return s.inCycle(ctx, p, func(now, q int64) (bool, error) {
 		r, done, err := sqldb.One(ctx, s.db, func(r sqldb.Scanner) (x result, err error) {
 			return x, r.Scan(&x.quarter, &x.used)
-		}, statements[plan.Index(svc)].take, n, q, q, string(p), now, n)
+		}, statements[plan.Index(svc)].take, n, string(p), now, q, n)
 		if err != nil || !done {
 			return false, wrap("take "+string(svc), err)
 		}
@@ -286,7 +269,7 @@ func (s *Service) release(ctx context.Context, p id.Profile, svc plan.Service, n
 	return s.inCycle(ctx, p, func(now, q int64) (bool, error) {
 		r, done, err := sqldb.One(ctx, s.db, func(r sqldb.Scanner) (x result, err error) {
 			return x, r.Scan(&x.quarter, &x.used, &x.over)
-		}, statements[plan.Index(svc)].release, n, n, n, n, n, q, q, string(p), now, n)
+		}, statements[plan.Index(svc)].release, n, n, n, n, n, string(p), now, q, n)
 		if err != nil || !done {
 			return false, wrap("release "+string(svc), err)
 		}
@@ -296,17 +279,17 @@ func (s *Service) release(ctx context.Context, p id.Profile, svc plan.Service, n
 	})
 }
 
-// inCycle runs what needs a counter of the present cycle, again when it did nothing because that cycle was over. On
+// inCycle runs what needs a counter of the present cycle and quarter, again when it did nothing because those were over. On
 // PostgreSQL another transaction may have turned it in between, which looks like a counter that was never over: so
 // it runs again in any case.
 func (s *Service) inCycle(ctx context.Context, p id.Profile, run func(now, quarter int64) (bool, error)) (bool, error) {
+	now := s.now() // the same again, or a quarter could end in between
 	for turned := false; ; turned = true {
-		now := s.now()
 		done, err := run(now, quarterOf(now))
 		if err != nil || done || turned {
 			return done, err
 		}
-		if _, err := s.turnEnded(ctx, []id.Profile{p}); err != nil {
+		if _, err := s.turnAll(ctx, []id.Profile{p}, now); err != nil {
 			return false, err
 		}
 	}
@@ -384,22 +367,27 @@ func (s *Service) Current(ctx context.Context, p id.Profile) (Counter, error) {
 	if c.CycleEnd > now {
 		return c, nil
 	}
-	loc, err := s.zone(ctx, p)
+	acc, err := s.ownerOf(ctx, p)
 	if err != nil {
 		return c, err
 	}
-	c.CycleStart, c.CycleEnd = nextCycle(c.CycleEnd, now, loc)
 	a, found, err := s.allocationOf(ctx, p)
 	if err != nil {
 		return c, err
 	}
+	return c.begun(now, acc, a, found), nil
+}
+
+// begun is a counter whose cycle is over as it will be when somebody turns it: of an allocation, where the profile has one.
+func (c Counter) begun(now int64, acc account.Account, a Allocation, allocated bool) Counter {
+	c.CycleStart, c.CycleEnd = nextCycle(c.CycleEnd, now, acc)
 	c = c.anew()
 	for i, svc := range plan.Services {
-		if found && plan.Flow(svc) {
+		if allocated && plan.Flow(svc) {
 			c.Allowed[i] = a.Amounts[i]
 		}
 	}
-	return c, nil
+	return c
 }
 
 // Used is Current without what this node has taken in advance and not spent: what people are shown.
@@ -469,7 +457,7 @@ func (s *Service) refusal(ctx context.Context, p id.Profile, needs ...Need) (fit
 			if err != nil {
 				return false, err
 			}
-			if f, err = s.freeOf(ctx, pr.Account, n.Service); err != nil {
+			if f, err = s.freeOf(ctx, pr.Account, n.Service, c.CycleEnd); err != nil {
 				return false, err
 			}
 			left = f - c.draw(i, n.N)

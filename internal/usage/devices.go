@@ -41,20 +41,14 @@ var byDevice = []plan.Service{plan.Input, plan.Output, plan.DashboardOutput}
 // keepDevices is how long hours of devices are kept.
 const keepDevices = 62 * day
 
-var deviceRows = []int{1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256}
-
 // deviceSQL adds rows to the device ledger; those without a device only fill the statement up.
-var deviceSQL = func() map[int]string {
-	m := map[int]string{}
-	for _, n := range deviceRows {
-		m[n] = `INSERT INTO device_ledger (profile_id, hour, device_id, input, output, dashboard_output)
+var deviceSQL = sqldb.BySize(func(n int) string {
+	return `INSERT INTO device_ledger (profile_id, hour, device_id, input, output, dashboard_output)
 			SELECT v.column1, v.column2, v.column3, v.column4, v.column5, v.column6
 			FROM (VALUES ` + sqldb.RowsOf(1, n, "TEXT", "BIGINT", "TEXT", "BIGINT", "BIGINT", "BIGINT") + `) AS v WHERE v.column3 <> ''
 			ON CONFLICT (profile_id, hour, device_id) DO UPDATE SET input = device_ledger.input + excluded.input,
 				output = device_ledger.output + excluded.output, dashboard_output = device_ledger.dashboard_output + excluded.dashboard_output`
-	}
-	return m
-}()
+})
 
 // bookDevices adds to the device ledger, in the transaction that adds the same to the profile's. A device may be
 // in uses more than once.
@@ -76,8 +70,8 @@ func (s *Service) bookDevices(ctx context.Context, uses []deviceUse) error {
 			last.used[i] += u.used[i]
 		}
 	}
-	for part := range slices.Chunk(sum, deviceRows[len(deviceRows)-1]) {
-		n := sizeFor(len(part), deviceRows)
+	for part := range slices.Chunk(sum, sqldb.MaxSize) {
+		n := sqldb.SizeFor(len(part))
 		args := make([]any, 0, 6*n)
 		for _, u := range part {
 			args = append(args, string(u.profile), u.hour, string(u.device), u.used.Of(plan.Input), u.used.Of(plan.Output), u.used.Of(plan.DashboardOutput))
@@ -107,6 +101,7 @@ func (s *Service) forgetDevices(ctx context.Context, p id.Profile) error {
 // DeviceUsage is what a device used of a service on a day.
 type DeviceUsage struct {
 	Device id.Device   `json:"device"`
+	Name   string      `json:"name,omitempty" description:"absent for a device that was deleted"`
 	Used   int64       `json:"used"`
 	Hours  []HourUsage `json:"hours"` // in which it used something, ascending
 }
@@ -130,15 +125,27 @@ type devicesResult struct {
 	To      web.Time      `json:"to"`
 	Service plan.Service  `json:"service"`
 	Used    int64         `json:"used"`    // by all devices
-	Devices []DeviceUsage `json:"devices"` // that used most, most first
-	Others  int64         `json:"others"`  // how many further devices used some
+	Devices []DeviceUsage `json:"devices"` // that used most, most first; of those that the caller may see
+	Others  int64         `json:"others"`  // how many further devices of the profile used some
+}
+
+// SeeDevices registers how the room of devices says in statements which of them a caller may see: a condition on the
+// column with a device's id, with a ? for each argument, "" for all. Before the server starts.
+func (s *Service) SeeDevices(f func(who auth.Caller, p id.Profile, column string) (cond string, args []any)) {
+	s.seeDevices = f
+}
+
+// NameDevices registers how the room of devices tells their names; ids that are no devices of the profile any more have none.
+// Before the server starts.
+func (s *Service) NameDevices(f func(ctx context.Context, p id.Profile, ids []id.Device) (map[id.Device]string, error)) {
+	s.nameDevices = f
 }
 
 // deviceStatistics divides a day into hours and devices. Hours are whole in UTC: where a zone's are not, one
 // belongs to the day that it begins in.
 func (s *Service) deviceStatistics(ctx context.Context, who auth.Caller, in devicesInput) (devicesResult, error) {
 	none := devicesResult{}
-	p, err := s.profiles.Resolve(ctx, who, in.ID)
+	p, who, err := s.profiles.Resolve(ctx, who, in.ID, auth.Viewer)
 	if err != nil {
 		return none, err
 	}
@@ -166,24 +173,37 @@ func (s *Service) deviceStatistics(ctx context.Context, who auth.Caller, in devi
 	out := devicesResult{From: web.Millis(sp.From), To: web.Millis(min(sp.To+1, max(now, sp.From))), Service: svc, Devices: []DeviceUsage{}}
 	err = s.db.Snapshot(ctx, func(ctx context.Context) error {
 		var devices int64
+		// Sums are of the whole profile; devices that the caller may not see are among the others.
+		seen := sqldb.NewWhere(fmt.Sprintf("profile_id = ? AND hour >= ? AND hour <= ? AND %s > 0", svc), string(p.ID), sp.From, sp.To)
+		if cond, args := s.seeDevices(who, p.ID, "device_id"); cond != "" {
+			seen.And(cond, args...)
+		}
+		most := seen.Arg(amount)
 		if err := s.db.QueryRow(ctx, fmt.Sprintf(`SELECT CAST(COALESCE(SUM(%[1]s), 0) AS BIGINT), COUNT(DISTINCT device_id) FROM device_ledger
 			WHERE profile_id = $1 AND hour >= $2 AND hour <= $3 AND %[1]s > 0`, svc), string(p.ID), sp.From, sp.To).Scan(&out.Used, &devices); err != nil {
 			return wrap("sum what devices used", err)
 		}
 		if out.Devices, err = sqldb.All(ctx, s.db, func(r sqldb.Scanner) (d DeviceUsage, err error) { return d, r.Scan(&d.Device, &d.Used) },
-			fmt.Sprintf(`SELECT device_id, CAST(SUM(%[1]s) AS BIGINT) AS used FROM device_ledger
-				WHERE profile_id = $1 AND hour >= $2 AND hour <= $3 AND %[1]s > 0
-				GROUP BY device_id ORDER BY used DESC, device_id LIMIT $4`, svc), string(p.ID), sp.From, sp.To, amount); err != nil {
+			fmt.Sprintf(`SELECT device_id, CAST(SUM(%s) AS BIGINT) AS used FROM device_ledger`, svc)+seen.SQL()+
+				` GROUP BY device_id ORDER BY used DESC, device_id LIMIT `+most, seen.Args()...); err != nil {
 			return wrap("find the devices that used most", err)
 		}
 		out.Others = devices - int64(len(out.Devices))
 		at := make(map[id.Device]int, len(out.Devices))
+		ids := make([]id.Device, len(out.Devices))
 		for i, d := range out.Devices {
-			at[d.Device] = i
+			at[d.Device], ids[i] = i, d.Device
 			out.Devices[i].Hours = []HourUsage{}
 		}
-		for part := range slices.Chunk(out.Devices, deviceRows[len(deviceRows)-1]) {
-			n := sizeFor(len(part), deviceRows)
+		names, err := s.nameDevices(ctx, p.ID, ids)
+		if err != nil {
+			return wrap("read the names of devices", err)
+		}
+		for i, d := range ids {
+			out.Devices[i].Name = names[d]
+		}
+		for part := range slices.Chunk(out.Devices, sqldb.MaxSize) {
+			n := sqldb.SizeFor(len(part))
 			args := []any{string(p.ID), sp.From, sp.To}
 			for i := range n {
 				if i < len(part) {

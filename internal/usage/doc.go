@@ -23,15 +23,19 @@
 //
 // # Cycles
 //
-// A cycle is a calendar month from midnight of the first in the owner's time zone. The first statement that
+// A cycle is a calendar month from midnight of the first in the owner's time zone, or, once the account has an anchor, the
+// stretch between two of its anniversaries: see Cycle, and Anchor for the change from one to the other. The first statement that
 // meets a counter whose cycle is over turns it, in its own transaction: the row is locked, copied to
 // counter_history, its flows set to zero, its stocks carried on, its limits taken anew from the allocation.
 // Everything before is in the old cycle and everything after in the new one; nothing is lost or counted twice.
+// Profiles of an account turn one by one, but who is in an earlier cycle than another, because a clock stepped back or
+// two nodes' clocks differ, is given nothing of the pool in it: see open and ahead.
 //
 // # The ledger
 //
 // What happened is also written per quarter of an hour, for statistics and cost: flows as what was added, stocks
-// as the level that the quarter ended with. Verify checks that counters, ledger, leases and allocations agree.
+// as the level that the quarter ended with. What points add in the quarter that runs stands in the counter row until it is
+// over, so that a point writes one row less: see quarter.go. Verify checks that counters, ledger, leases and allocations agree.
 //
 // # Statistics
 //
@@ -44,6 +48,7 @@
 // # Allocation
 //
 // The plan gives an account a pool of each service, which its profiles share: see allocation.go for the rules and
-// docs/decisions for why they live here. Those tables are global, since their sums cross profiles; the counter
+// docs/decisions for why they live here. What was allocated, and the pool, is appended to a history with each change: see
+// history.go. Those tables are global, since their sums cross profiles; the counter
 // row has a copy, written in the same transaction, so that the way of a point touches its own profile only.
 package usage

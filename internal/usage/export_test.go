@@ -12,18 +12,12 @@ func PostJSON(s *Service, ctx context.Context, who auth.Caller, body []byte) err
 	return err
 }
 
-// PostServices is POST /profile/{id}/services without the wire.
-func PostServices(s *Service, ctx context.Context, who auth.Caller, id string, body []byte) error {
-	_, err := s.postServices(ctx, who, servicesInput{id, body})
-	return err
-}
-
 // StatisticsParams are the parameters of the routes of statistics.
 type StatisticsParams = spanInput
 
 // GetStatistics is GET /profile/{id}/statistics without the wire.
 func GetStatistics(s *Service, ctx context.Context, who auth.Caller, id string, in StatisticsParams) ([]map[string]any, error) {
-	return s.statistics(ctx, who, statisticsInput{id, in})
+	return s.statistics(ctx, who, statisticsInput{ID: id, spanInput: in})
 }
 
 // AccountAnswer is what GET /statistics answers.
@@ -36,7 +30,6 @@ func GetAccountStatistics(s *Service, ctx context.Context, who auth.Caller, in S
 
 var (
 	ParseZone = parseZone
-	DayOf     = dayOf
 	HourOf    = hourOf
 )
 

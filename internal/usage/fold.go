@@ -29,6 +29,9 @@ const (
 // forgotten when quarters are folded. Run it every hour or so on one node; each stretch is a transaction of its
 // own and can be repeated.
 func (s *Service) Fold(ctx context.Context) error {
+	if err := s.bookIdle(ctx); err != nil {
+		return err
+	}
 	last := ""
 	var failed []error
 	for {
@@ -67,11 +70,11 @@ func (s *Service) foldOf(ctx context.Context, p id.Profile) error {
 	if found && done.hours > now-keepQuarters-2*day && done.days > now-keepHours-2*day {
 		return nil // less than a whole day is due, in any time zone
 	}
-	loc, err := s.zone(ctx, p)
-	if fault.Is(err, fault.NotFound) { // deleted; its ledger stays
-		loc, err = time.UTC, nil
-	}
-	if err != nil {
+	loc := time.UTC
+	switch acc, err := s.ownerOf(ctx, p); {
+	case err == nil:
+		loc = acc.Location()
+	case !fault.Is(err, fault.NotFound): // or deleted: its ledger stays
 		return err
 	}
 	if !found {
@@ -167,6 +170,9 @@ func (s *Service) foldStretch(ctx context.Context, p id.Profile, from, to int64,
 		}
 		ends = append(ends, to)
 		slices.Sort(ends)
+		if err := s.bookOpen(ctx, []id.Profile{p}, to); err != nil { // or its level would stand before those of folded rows
+			return err
+		}
 		// What is deleted is what is added again, whatever was booked a moment ago.
 		rows, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (x ledgerRow, err error) {
 			var p id.Profile

@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,11 +16,14 @@ import (
 	"paddock/internal/kit/web"
 	"paddock/internal/plan"
 	"paddock/internal/profile"
+	"paddock/internal/tag"
 )
 
 // Routes are the routes of this room.
 func (s *Service) Routes() []web.Route {
 	return []web.Route{
+		web.Handle("GET /profile/deleted", "The account's deleted profiles that can still be restored, with what they hold.", auth.OfAccount, s.deleted, web.Tags("profile")),
+		web.Handle("GET /profile/preview", "What a new profile would have of the account's services, and whose allocation would shrink for it. Nothing is made.", auth.OfAccount, s.preview, web.Tags("profile")),
 		web.Handle("GET /profile/{id}", "A profile with its allocation and add-ons.", profile.OfPath, s.info),
 		web.Handle("GET /profile/{id}/summary", "What a profile may use, has used and holds.", profile.OfPath, s.summary),
 		web.Handle("GET /profile/{id}/statistics", "What a profile had used by the end of each hour, day or month of a range.", profile.OfPath, s.statistics),
@@ -29,6 +33,7 @@ func (s *Service) Routes() []web.Route {
 		web.Handle("GET /profile/{id}/policies", "What happens at the limit of each service of a profile: block, pool or overage.", profile.OfPath, s.getPolicies, web.Tags("profile")),
 		web.Handle("PUT /profile/{id}/policies", "Set what happens at the limit of services of a profile; others stay.", profile.OfPath, s.putPolicies, web.Tags("profile")),
 		web.Handle("GET /account/allocation", "What each profile has of the account's services.", auth.OfAccount, s.getAllocation),
+		web.Handle("GET /account/allocation/table", "The account's pool at one instant, with what each profile has and has used of it.", auth.OfAccount, s.table),
 		web.Handle("POST /account/allocation", "Set what profiles have of the account's services: all rows or none.", auth.OfAccount, s.postAllocation, web.MaxBody(1<<20)),
 	}
 }
@@ -36,6 +41,61 @@ func (s *Service) Routes() []web.Route {
 type pathInput struct {
 	ID      string `path:"id"`
 	Request *web.Request
+}
+
+type deletedResult struct {
+	ID        id.Profile              `json:"id"`
+	Name      string                  `json:"name"`
+	LogoURL   *string                 `json:"logo_url"`
+	DeletedAt web.Time                `json:"deleted_at"`
+	DeletedBy *id.Account             `json:"deleted_by"`
+	PurgedAt  web.Time                `json:"purged_at" description:"from when on it cannot be restored"`
+	Holds     map[string]float64      `json:"holds" description:"what it stores, in the units of its allocation"`
+	Amounts   map[plan.Resource]int64 `json:"amounts" description:"what else it has: devices, dashboards, …"`
+}
+
+type noInput struct{ Request *web.Request }
+
+func (s *Service) deleted(ctx context.Context, who auth.Caller, in noInput) ([]deletedResult, error) {
+	list, err := s.profiles.Deleted(ctx, who.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]deletedResult, len(list))
+	for i, d := range list {
+		r, err := s.Holds(ctx, d.ID)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = deletedResult{ID: d.ID, Name: d.Name, LogoURL: profile.Absolute(in.Request.Public, d.LogoURL), DeletedAt: web.Time(d.DeletedAt),
+			PurgedAt: web.Time(d.PurgeAt), Holds: map[string]float64{}, Amounts: r.Held}
+		if d.DeletedBy != "" {
+			out[i].DeletedBy = &list[i].DeletedBy
+		}
+		for _, svc := range stockServices {
+			out[i].Holds[string(svc)] = plan.Wire(svc, r.Stocks.Of(svc))
+		}
+	}
+	return out, nil
+}
+
+type previewInput struct {
+	AllocateFree bool       `query:"allocate_free_resources" description:"as for POST /profile"`
+	Like         id.Profile `query:"like" description:"template.like of POST /profile"`
+}
+
+func (s *Service) preview(ctx context.Context, who auth.Caller, in previewInput) ([]Preview, error) {
+	c := profile.CreateInput{AllocateFree: in.AllocateFree, Like: in.Like}
+	if c.Like != "" && !id.Valid(string(c.Like)) {
+		return nil, fault.Field("like", "must be the id of a profile")
+	}
+	if c.Like != "" && c.AllocateFree {
+		return nil, fault.Field("like", "cannot be given together with allocate_free_resources")
+	}
+	if err := s.profiles.MayAdd(ctx, who); err != nil {
+		return nil, err
+	}
+	return s.Preview(ctx, who.AccountID, c)
 }
 
 type infoResult struct {
@@ -53,8 +113,13 @@ type info struct {
 	BannerURL   *string    `json:"banner_url"`
 	Region      string     `json:"region"`
 	RPM         rpm        `json:"rpm"` // an object also when nothing is limited
+	Color       *string    `json:"color" description:"#rrggbb, by which people know it; null for none"`
+	Reference   *string    `json:"reference" description:"what the owner's books call the customer; null for none"`
+	Tags        []tag.Tag  `json:"tags"`
+	Role        auth.Role  `json:"role" description:"the caller's in the profile"`
 	Paused      bool       `json:"paused"`
 	PauseReason *string    `json:"pause_reason"`
+	ByOperator  bool       `json:"paused_by_operator" description:"only an operator of this server can end the pause"`
 	CreatedAt   web.Time   `json:"created_at"`
 	UpdatedAt   web.Time   `json:"updated_at"`
 }
@@ -72,12 +137,18 @@ type addons struct {
 // region is what the client shows as the place of a profile; there is one, this server.
 const region = "local"
 
-func addonsOf(p profile.Profile) addons {
-	return addons{Profile: p.ID, UpdatedAt: web.Time(p.UpdatedAt)}
+func (s *Service) addonsOf(ctx context.Context, p profile.Profile) (addons, error) {
+	out := addons{Profile: p.ID, UpdatedAt: web.Time(p.UpdatedAt)}
+	if s.addons == nil {
+		return out, nil
+	}
+	names, err := s.addons(ctx, p.ID)
+	out.CustomDNS, out.Mobile, out.ControlTower = slices.Contains(names, "custom_dns"), slices.Contains(names, "mobile"), slices.Contains(names, "control_tower")
+	return out, err
 }
 
 func (s *Service) info(ctx context.Context, who auth.Caller, in pathInput) (infoResult, error) {
-	p, err := s.profiles.Resolve(ctx, who, in.ID)
+	p, who, err := s.profiles.Resolve(ctx, who, in.ID, auth.Viewer)
 	if err != nil {
 		return infoResult{}, err
 	}
@@ -89,19 +160,24 @@ func (s *Service) info(ctx context.Context, who auth.Caller, in pathInput) (info
 	if err != nil {
 		return infoResult{}, err
 	}
+	addons, err := s.addonsOf(ctx, p)
+	if err != nil {
+		return infoResult{}, err
+	}
 	out := infoResult{
 		Info: info{
 			ID: p.ID, Account: p.Account, Name: p.Name, LogoURL: profile.Absolute(in.Request.Public, p.LogoURL),
-			BannerURL: profile.Absolute(in.Request.Public, p.BannerURL), Region: region, Paused: p.Paused,
+			BannerURL: profile.Absolute(in.Request.Public, p.BannerURL), Region: region, Paused: p.Paused, Color: profile.Maybe(p.Color), Reference: profile.Maybe(p.Reference),
+			Tags: p.Tags, Role: who.Role,
 			CreatedAt: web.Time(p.CreatedAt), UpdatedAt: web.Time(p.UpdatedAt),
 		},
-		Allocation: a.Amounts.WireMap(), Addons: addonsOf(p), Plan: pl.ReportAs,
+		Allocation: a.Amounts.WireMap(), Addons: addons, Plan: pl.ReportAs,
 	}
 	if r := profile.RPMOf(p.RPMInput, p.RPMOutput); r != nil {
 		out.Info.RPM = rpm(*r)
 	}
 	if p.Paused {
-		out.Info.PauseReason = &p.PauseReason
+		out.Info.PauseReason, out.Info.ByOperator = &p.PauseReason, p.ByOperator
 	}
 	return out, nil
 }
@@ -122,7 +198,7 @@ type summaryResult struct {
 }
 
 func (s *Service) summary(ctx context.Context, who auth.Caller, in summaryInput) (summaryResult, error) {
-	p, err := s.profiles.Resolve(ctx, who, in.ID)
+	p, _, err := s.profiles.Resolve(ctx, who, in.ID, auth.Viewer)
 	if err != nil {
 		return summaryResult{}, err
 	}
@@ -152,7 +228,10 @@ func (s *Service) summary(ctx context.Context, who auth.Caller, in summaryInput)
 	out.LimitUsed["tcore"] = float64(held[plan.TagoCores])
 	out.LimitUsed["tcore_cluster"] = float64(held[plan.TagoCoreClusters])
 	out.LimitUsed[string(plan.DashboardOutput)] = float64(c.Used.Of(plan.DashboardOutput))
-	a := addonsOf(p)
+	a, err := s.addonsOf(ctx, p)
+	if err != nil {
+		return summaryResult{}, err
+	}
 	out.Addons, out.Run = &a, runHost(p.ID, in.Request.Public)
 	return out, nil
 }
@@ -242,7 +321,7 @@ func (s *Service) postServices(ctx context.Context, who auth.Caller, in services
 func (s *Service) ofAccount(ctx context.Context, who auth.Caller, ref string) (profile.Profile, error) {
 	p, err := s.profiles.Owned(ctx, who, ref)
 	if err == nil && who.Kind == auth.Profile && who.Reach != auth.ReachAccount {
-		err = auth.Denied()
+		err = auth.LacksReach(who.Reach)
 	}
 	return p, err
 }
@@ -278,17 +357,19 @@ func (s *Service) putPolicies(ctx context.Context, who auth.Caller, in servicesI
 	return "Profile policies Successfully Updated", nil
 }
 
+// decodeBody reads a body that must be there and not null: what says what it must be.
+func decodeBody[T any](body []byte, what string) (v T, err error) {
+	if t := bytes.TrimSpace(body); len(t) == 0 || string(t) == "null" {
+		return v, fault.Field("body", "must be %s", what)
+	}
+	return v, web.DecodeJSON(body, &v)
+}
+
 // decodePolicies reads the policies an owner sets. It returns Invalid faults that name the service and the value.
 func decodePolicies(body []byte) (map[plan.Service]Policy, error) {
-	var row map[string]json.RawMessage
-	if len(body) == 0 {
-		return nil, fault.Field("body", "must be an object of services")
-	}
-	if err := web.DecodeJSON(body, &row); err != nil {
+	row, err := decodeBody[map[string]json.RawMessage](body, "an object of services")
+	if err != nil {
 		return nil, err
-	}
-	if row == nil {
-		return nil, fault.Field("body", "must be an object of services")
 	}
 	out := map[plan.Service]Policy{}
 	for _, key := range slices.Sorted(maps.Keys(row)) {
@@ -319,20 +400,19 @@ func decodePolicies(body []byte) (map[plan.Service]Policy, error) {
 
 // decodeAllocation reads the rows an owner posts. It returns Invalid faults that name the row.
 func decodeAllocation(body []byte) ([]change, error) {
-	var rows []map[string]json.RawMessage
-	if len(body) == 0 {
-		return nil, fault.Field("body", "must be a list of allocations")
-	}
-	if err := web.DecodeJSON(body, &rows); err != nil {
+	rows, err := decodeBody[[]map[string]json.RawMessage](body, "a list of allocations")
+	if err != nil {
 		return nil, err
 	}
-	if rows == nil {
-		return nil, fault.Field("body", "must be a list of allocations")
-	}
+	return decodeRows("", rows)
+}
+
+// decodeRows reads rows of allocations that stand in a field of the body; "" is the body itself.
+func decodeRows(field string, rows []map[string]json.RawMessage) ([]change, error) {
 	seen := map[id.Profile]bool{}
 	out := make([]change, 0, len(rows))
 	for i, row := range rows {
-		c := change{row: fmt.Sprintf("[%d]", i), amounts: map[plan.Service]int64{}}
+		c := change{row: fmt.Sprintf("%s[%d]", field, i), amounts: map[plan.Service]int64{}}
 		if err := json.Unmarshal(row["profile"], &c.profile); err != nil || !id.Valid(string(c.profile)) {
 			return nil, fault.Field(c.row+".profile", "must be the id of a profile")
 		}
@@ -357,15 +437,9 @@ func decodeAllocation(body []byte) ([]change, error) {
 
 // decodeServices reads the services of one profile: a number each, or an object with the number as limit.
 func decodeServices(body []byte) (map[plan.Service]int64, error) {
-	var row map[string]json.RawMessage
-	if len(body) == 0 {
-		return nil, fault.Field("body", "must be an object of services")
-	}
-	if err := web.DecodeJSON(body, &row); err != nil {
+	row, err := decodeBody[map[string]json.RawMessage](body, "an object of services")
+	if err != nil {
 		return nil, err
-	}
-	if row == nil {
-		return nil, fault.Field("body", "must be an object of services")
 	}
 	out := map[plan.Service]int64{}
 	for _, key := range slices.Sorted(maps.Keys(row)) {

@@ -180,7 +180,7 @@ func (s *Service) renew(ctx context.Context, k leaseKey, l *lease, d id.Device, 
 		if err != nil {
 			return false, err
 		}
-		free, err := s.freeOf(ctx, pr.Account, k.service)
+		free, err := s.freeOf(ctx, pr.Account, k.service, c.CycleEnd)
 		if err != nil {
 			return false, err
 		}
@@ -294,28 +294,40 @@ func (s *Service) settle(ctx context.Context, all []settlement) (lost map[leaseK
 		for _, t := range ts {
 			args = append(args, string(t.key.profile), t.cycle, t.sum()+t.back)
 		}
-		there, err := sqldb.All(ctx, s.db, sqldb.Value[id.Profile], `UPDATE lease SET taken = lease.taken - v.column3, renewed_at = $1
+		type own struct {
+			profile  id.Profile
+			cycleEnd int64
+		}
+		there, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (o own, err error) { return o, r.Scan(&o.profile, &o.cycleEnd) }, `UPDATE lease SET taken = lease.taken - v.column3, renewed_at = $1
 			FROM (VALUES `+sqldb.RowsOf(4, len(ts), "TEXT", "BIGINT", "BIGINT")+`) AS v
 			WHERE lease.profile_id = v.column1 AND lease.node = $2 AND lease.service = $3 AND lease.cycle_start = v.column2
 				AND lease.taken >= v.column3
-			RETURNING profile_id`, args...)
+			RETURNING profile_id, cycle_end`, args...)
 		if err != nil {
 			return nil, wrap("settle leases", err)
 		}
-		ours := make(map[id.Profile]bool, len(there))
-		for _, p := range there {
-			ours[p] = true
+		ends := make(map[id.Profile]int64, len(there))
+		for _, o := range there {
+			ends[o.profile] = o.cycleEnd
 		}
 		var ledger, back []any
 		for _, t := range ts {
-			if !ours[t.key.profile] {
+			end, ours := ends[t.key.profile]
+			if !ours {
 				lost[t.key] = true
 				continue
 			}
+			// What a cycle granted is used in it, also when the cycle was cut short before this node heard of it.
+			last := max(t.cycle, quarterOf(end-1))
+			spent := make(map[int64]int64, len(t.spent))
 			for q, n := range t.spent {
+				spent[min(q, last)] += n
+			}
+			for q, n := range spent {
 				ledger = append(ledger, string(t.key.profile), q, n)
 			}
 			for d, n := range t.by {
+				d.hour = min(d.hour, last-last%hour)
 				u := deviceUse{profile: t.key.profile, deviceHour: d}
 				u.used[plan.Index(svc)] = n
 				uses = append(uses, u)
@@ -386,16 +398,32 @@ func (s *Service) giveBack(ctx context.Context, svc plan.Service, rows []any) er
 
 // Flush tells the database what this node has spent, gives back what idle profiles hold and renews the rest.
 // Run it every few seconds on every node.
-func (s *Service) Flush(ctx context.Context) error { return s.flush(ctx, false) }
+func (s *Service) Flush(ctx context.Context) error { return s.flush(ctx, false, nil) }
 
 // Stop gives back everything. Spend may be called again afterwards.
-func (s *Service) Stop(ctx context.Context) error { return s.flush(ctx, true) }
+func (s *Service) Stop(ctx context.Context) error { return s.flush(ctx, true, nil) }
 
-func (s *Service) flush(ctx context.Context, all bool) error {
+// recall gives back what this node holds for an account's profiles, outside of any transaction.
+func (s *Service) recall(ctx context.Context, a id.Account) error {
+	ps, err := s.profiles.List(ctx, a)
+	if err != nil {
+		return err
+	}
+	of := make(map[id.Profile]bool, len(ps))
+	for _, p := range ps {
+		of[p.ID] = true
+	}
+	return s.flush(ctx, true, of)
+}
+
+// flush tells of the leases of some profiles, nil for everybody's; all of them end, or those that are idle.
+func (s *Service) flush(ctx context.Context, all bool, of map[id.Profile]bool) error {
 	s.mu.Lock()
 	keys := make([]leaseKey, 0, len(s.leases))
 	for k := range s.leases {
-		keys = append(keys, k)
+		if of == nil || of[k.profile] {
+			keys = append(keys, k)
+		}
 	}
 	s.mu.Unlock()
 	slices.SortFunc(keys, compareKeys)
@@ -474,9 +502,12 @@ func (s *Service) flushSome(ctx context.Context, keys []leaseKey, all bool) erro
 	return nil
 }
 
+// keepDeparted is how long what left an account is remembered after its cycle: a clock may step back into that.
+const keepDeparted = 62 * day
+
 // Reap books what other nodes held that have not renewed their leases, across profiles: they are dead, and what they
-// had taken counts as spent. This one lives, however far its clock has jumped. It also forgets what left accounts in cycles that are over. Run it every minute or
-// so on one node.
+// had taken counts as spent. This one lives, however far its clock has jumped. It also forgets what left accounts in cycles
+// that are long over. Run it every minute or so on one node.
 func (s *Service) Reap(ctx context.Context) error {
 	type row struct {
 		profile    id.Profile
@@ -486,7 +517,7 @@ func (s *Service) Reap(ctx context.Context) error {
 		renewed    int64
 	}
 	now := s.now()
-	if _, err := s.db.Exec(ctx, `DELETE FROM departed WHERE cycle_end <= $1`, now); err != nil {
+	if _, err := s.db.Exec(ctx, `DELETE FROM departed WHERE cycle_end <= $1`, now-keepDeparted); err != nil {
 		return wrap("forget what left", err)
 	}
 	before := now - abandoned.Milliseconds()
@@ -508,7 +539,7 @@ func (s *Service) Reap(ctx context.Context) error {
 				return err
 			}
 			crash.At("dead lease ended, not booked")
-			q := max(r.start, min(quarterOf(r.renewed), r.end-quarter))
+			q := max(r.start, min(quarterOf(r.renewed), quarterOf(r.end-1)))
 			return s.bookSpent(ctx, r.service, []any{string(r.profile), q, taken})
 		})
 		if err != nil {

@@ -62,7 +62,7 @@ func (s *Service) policies(ctx context.Context, ps []id.Profile) (map[id.Profile
 	for _, p := range ps {
 		out[p] = blocking()
 	}
-	for part := range slices.Chunk(ps, profileSizes[len(profileSizes)-1]) {
+	for part := range slices.Chunk(ps, sqldb.MaxSize) {
 		marks, args := inList(1, part)
 		rows, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (x row, err error) { return x, r.Scan(&x.profile, &x.service, &x.policy) },
 			`SELECT profile_id, service, policy FROM limit_policy WHERE profile_id IN (`+marks+`)`, args...)
@@ -223,11 +223,9 @@ func (s *Service) excessOf(ctx context.Context, w want, policies Policies) (*exc
 		return nil, nil
 	}
 	if x.draws {
-		pr, err := s.profiles.Get(ctx, w.profile)
-		if err != nil {
+		if x.account, err = s.bookedAt(ctx, w.profile); err != nil {
 			return nil, ifThere(err)
 		}
-		x.account = pr.Account
 	}
 	return x, nil
 }
@@ -256,7 +254,7 @@ func (s *Service) takeBeyond(ctx context.Context, w *excess) (quarter int64, don
 		if n.N <= c.room(i) || policies.of(n.Service) != Pool {
 			continue
 		}
-		free, err := s.freeOf(ctx, w.account, n.Service)
+		free, err := s.freeOf(ctx, w.account, n.Service, c.CycleEnd)
 		if err != nil {
 			return 0, false, err
 		}
@@ -264,8 +262,6 @@ func (s *Service) takeBeyond(ctx context.Context, w *excess) (quarter int64, don
 			return 0, false, nil
 		}
 	}
-	now := s.now()
-	q := quarterOf(now)
 	set := make([]string, 0, 1+3*len(w.needs))
 	var args []any
 	add := func(format string, svc plan.Service, v int64) {
@@ -275,7 +271,7 @@ func (s *Service) takeBeyond(ctx context.Context, w *excess) (quarter int64, don
 	over := make([]int64, len(w.needs))
 	for k, n := range w.needs {
 		i := plan.Index(n.Service)
-		add("%[1]s_used = %[1]s_used + $%[2]d", n.Service, n.N)
+		add("%[1]s_used = %[1]s_used + $%[2]d"+closes(n.Service), n.Service, n.N)
 		if n.Service == plan.DashboardOutput {
 			continue // it fits, or is refused
 		}
@@ -285,9 +281,8 @@ func (s *Service) takeBeyond(ctx context.Context, w *excess) (quarter int64, don
 		add("%[1]s_allowed = %[1]s_allowed + $%[2]d", n.Service, over[k])
 		add("%[1]s_over = %[1]s_over + $%[2]d", n.Service, over[k])
 	}
-	args = append(args, q, q, string(w.profile))
-	stmt := fmt.Sprintf(`UPDATE counter SET %s, quarter = CASE WHEN quarter < $%d THEN $%d ELSE quarter END WHERE profile_id = $%d RETURNING quarter`,
-		strings.Join(set, ", "), len(args)-2, len(args)-1, len(args))
+	args = append(args, string(w.profile))
+	stmt := fmt.Sprintf(`UPDATE counter SET %s WHERE profile_id = $%d RETURNING quarter`, strings.Join(set, ", "), len(args))
 	quarter, done, err = sqldb.One(ctx, s.db, sqldb.Value[int64], stmt, args...)
 	if err != nil || !done {
 		return 0, false, err
@@ -303,16 +298,24 @@ func (s *Service) takeBeyond(ctx context.Context, w *excess) (quarter int64, don
 	return quarter, true, s.bookRow(ctx, w.profile, quarter, l, w.needs)
 }
 
+// ahead says whether a profile of an account is in a cycle that begins at an instant or later.
+func (s *Service) ahead(ctx context.Context, a id.Account, at int64) (bool, error) {
+	_, found, err := sqldb.One(ctx, s.db, sqldb.Value[int64], `SELECT c.cycle_start FROM allocation a JOIN counter c ON c.profile_id = a.profile
+		WHERE a.account = $1 AND c.cycle_start >= $2 LIMIT 1`, string(a), at)
+	return found, wrap("look for profiles that are ahead", err)
+}
+
 // lockCounter reads the counter of a profile and keeps it from changing until the transaction ends, turned to the
-// present cycle. Without a counter found is false.
+// present cycle and quarter. Without a counter found is false.
 func (s *Service) lockCounter(ctx context.Context, p id.Profile) (c Counter, found bool, err error) {
+	now := s.now()
 	for turned := false; ; turned = true {
-		c, found, err = sqldb.One(ctx, s.db, scanCounter, `UPDATE counter SET version = version + 0 WHERE profile_id = $1 AND cycle_end > $2
-			RETURNING profile_id, cycle_start, cycle_end, version, `+amountColumns, string(p), s.now())
+		c, found, err = sqldb.One(ctx, s.db, scanCounter, `UPDATE counter SET version = version + 0 WHERE profile_id = $1 AND cycle_end > $2 AND quarter >= $3
+			RETURNING profile_id, cycle_start, cycle_end, version, `+amountColumns, string(p), now, quarterOf(now))
 		if err != nil || found || turned {
 			return c, found, wrap("lock a counter", err)
 		}
-		if _, err := s.turnEnded(ctx, []id.Profile{p}); err != nil { // or another transaction has turned it meanwhile
+		if _, err := s.turnAll(ctx, []id.Profile{p}, now); err != nil { // or another transaction has turned it meanwhile
 			return c, false, err
 		}
 	}
@@ -394,7 +397,7 @@ func (s *Service) PoolOf(ctx context.Context, a id.Account) (rows []PoolRow, cyc
 	if err != nil {
 		return nil, 0, err
 	}
-	loc, err := s.zoneOf(ctx, a)
+	acc, err := s.accounts.Get(ctx, a)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -418,13 +421,13 @@ func (s *Service) PoolOf(ctx context.Context, a id.Account) (rows []PoolRow, cyc
 		return err
 	})
 	if err == nil && cycleEnd == 0 {
-		_, cycleEnd = month(s.now(), loc)
+		_, cycleEnd = Cycle(acc, s.now())
 	}
 	return rows, cycleEnd, wrap("read the pool", err)
 }
 
-// freeOf is what of a service is free in an account's pool. Lock the pool to draw on it.
-func (s *Service) freeOf(ctx context.Context, a id.Account, svc plan.Service) (int64, error) {
+// freeOf is what of a service is free in an account's pool for a profile whose cycle ends at end. Lock the pool to draw on it.
+func (s *Service) freeOf(ctx context.Context, a id.Account, svc plan.Service, end int64) (int64, error) {
 	pl, err := s.profiles.PlanOf(ctx, a)
 	if err != nil {
 		return 0, err
@@ -439,6 +442,11 @@ func (s *Service) freeOf(ctx context.Context, a id.Account, svc plan.Service) (i
 	}
 	gone, err := s.departedOf(ctx, a, s.now())
 	if err != nil {
+		return 0, err
+	}
+	// Where the clock has stepped back, or another node's is ahead, a profile may have begun the next cycle, and what
+	// it used of this one is out of sight. Looked at after the sum: whoever begins later was in it.
+	if ahead, err := s.ahead(ctx, a, end); err != nil || ahead {
 		return 0, err
 	}
 	return sums[0].free(pool, gone.Of(svc)), nil

@@ -24,30 +24,39 @@ func TestDrawsAndAllocationsDoNotMeetCrosswise(t *testing.T) {
 		if !h.send(p, 10) {
 			t.Fatal("the allocation was refused")
 		}
-		until := time.Now().Add(1500 * time.Millisecond)
-		var wg sync.WaitGroup
-		var mu sync.Mutex
+		draw := func(int) error { return h.usage.Take(ctx, p, plan.Input, 1) }
+		allocate := func(i int) error { return h.post(a, fmt.Sprintf(`[{"profile":%q,"input":%d}]`, p, 10+i%2)) }
+		// A machine that is busy may be slow once; who locks crosswise is slow each time.
 		var longest time.Duration
-		run := func(f func(i int) error) {
-			wg.Go(func() {
-				for i := 0; time.Now().Before(until); i++ {
-					began := time.Now()
-					if err := f(i); err != nil {
-						t.Error(err)
-						return
-					}
-					mu.Lock()
-					longest = max(longest, time.Since(began))
-					mu.Unlock()
-				}
-			})
+		for range 3 {
+			if longest = longestOf(t, 1500*time.Millisecond, draw, draw, allocate); longest < 800*time.Millisecond {
+				return
+			}
 		}
-		run(func(int) error { return h.usage.Take(ctx, p, plan.Input, 1) })
-		run(func(int) error { return h.usage.Take(ctx, p, plan.Input, 1) })
-		run(func(i int) error { return h.post(a, fmt.Sprintf(`[{"profile":%q,"input":%d}]`, p, 10+i%2)) })
-		wg.Wait()
-		if longest > 800*time.Millisecond {
-			t.Errorf("the longest took %v", longest)
-		}
+		t.Errorf("the longest took %v", longest)
 	})
+}
+
+// longestOf repeats each of some calls for a while, all at once, and returns how long the longest took.
+func longestOf(t *testing.T, span time.Duration, calls ...func(i int) error) time.Duration {
+	until := time.Now().Add(span)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var longest time.Duration
+	for _, call := range calls {
+		wg.Go(func() {
+			for i := 0; time.Now().Before(until); i++ {
+				began := time.Now()
+				if err := call(i); err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				longest = max(longest, time.Since(began))
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return longest
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"paddock/internal/account"
 	"paddock/internal/audit"
 	"paddock/internal/auth"
 	"paddock/internal/id"
@@ -64,6 +65,38 @@ func TestAnotherPlanFitsTheAllocations(t *testing.T) {
 	})
 }
 
+func TestProportional(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		ctx := context.Background()
+		a := h.account("scale", "UTC")
+		p, q := h.profile(a), h.profile(a)
+		h.setTerms(a, "scale", plan.Terms{Services: map[plan.Service]int64{plan.Input: 10_000_000}})
+		h.limit(a, p, `"input":6000000`)
+		h.limit(a, q, `"input":4000000`)
+		pl := must(h.profiles.PlanOf(ctx, a))
+		to := pl.Pool
+		to[plan.Index(plan.Input)] = 1_000_000
+		change, shares, err := h.usage.Proportional(ctx, a, to)
+		if err != nil || change[plan.Input] != 90 || change[plan.Output] != 0 || shares[p].Of(plan.Input) != 600_000 || shares[q].Of(plan.Input) != 400_000 {
+			t.Fatal(change, shares, err)
+		}
+		if c := h.used(p); c.Allowed.Of(plan.Input) != 6_000_000 {
+			t.Fatal("the preview changed something")
+		}
+		h.setTerms(a, "scale", plan.Terms{})
+		for x, n := range map[id.Profile]int64{p: 600_000, q: 400_000} {
+			if c := h.used(x); c.Allowed.Of(plan.Input) != n {
+				t.Fatal(c.Allowed)
+			}
+			es := must(h.log.List(ctx, x, audit.Filter{Find: "with the plan"}))
+			if len(es) != 1 {
+				t.Fatal(es)
+			}
+		}
+		h.clean()
+	})
+}
+
 func TestDeletingAnAccountEndsItsProfiles(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		ctx := context.Background()
@@ -87,7 +120,7 @@ func TestDeletingAnAccountEndsItsProfiles(t *testing.T) {
 			purged[p.ID]++
 			return purged[p.ID] == 3, nil // in slices
 		})
-		if ok, err := h.accounts.Delete(ctx, auth.Caller{Kind: auth.Session, AccountID: a, Reach: auth.ReachAccount}, "correct horse battery"); err != nil || !ok {
+		if ok, err := h.accounts.Delete(ctx, auth.Caller{Kind: auth.Session, AccountID: a, Reach: auth.ReachAccount}, account.Proof{Password: "correct horse battery"}); err != nil || !ok {
 			t.Fatal(ok, err)
 		}
 		for _, x := range []id.Profile{p, q} {
@@ -279,11 +312,17 @@ func TestVerifyFindsOneWrongUnit(t *testing.T) {
 			{"a version", "UPDATE counter SET version = version + 1 WHERE profile_id = $1", "UPDATE counter SET version = version - 1 WHERE profile_id = $1"},
 			{"a pool", "UPDATE allocation SET sms = sms + 1 WHERE profile = $1", "UPDATE allocation SET sms = sms - 1 WHERE profile = $1"},
 		}
+		for _, s := range []plan.Service{plan.Input, plan.DataRecords} {
+			seeds = append(seeds, seed{"the open quarter of " + string(s), fmt.Sprintf("UPDATE counter SET open_%[1]s = open_%[1]s + 1 WHERE profile_id = $1", s),
+				fmt.Sprintf("UPDATE counter SET open_%[1]s = open_%[1]s - 1 WHERE profile_id = $1", s)})
+		}
 		for _, s := range plan.Metered {
 			seeds = append(seeds, seed{"the counter of " + string(s), fmt.Sprintf("UPDATE counter SET %[1]s_used = %[1]s_used + 1 WHERE profile_id = $1", s),
 				fmt.Sprintf("UPDATE counter SET %[1]s_used = %[1]s_used - 1 WHERE profile_id = $1", s)})
-			seeds = append(seeds, seed{"the ledger of " + string(s), fmt.Sprintf("UPDATE ledger SET %[1]s = %[1]s + 1 WHERE profile_id = $1", s),
-				fmt.Sprintf("UPDATE ledger SET %[1]s = %[1]s - 1 WHERE profile_id = $1", s)})
+			if s != plan.DataRecords { // its level is the open one, see below
+				seeds = append(seeds, seed{"the ledger of " + string(s), fmt.Sprintf("UPDATE ledger SET %[1]s = %[1]s + 1 WHERE profile_id = $1", s),
+					fmt.Sprintf("UPDATE ledger SET %[1]s = %[1]s - 1 WHERE profile_id = $1", s)})
+			}
 			if plan.Flow(s) {
 				seeds = append(seeds, seed{"the history of " + string(s), fmt.Sprintf("UPDATE counter_history SET %[1]s_used = %[1]s_used - 1 WHERE profile_id = $1", s),
 					fmt.Sprintf("UPDATE counter_history SET %[1]s_used = %[1]s_used + 1 WHERE profile_id = $1", s)})
@@ -302,7 +341,7 @@ func TestVerifyFindsOneWrongUnit(t *testing.T) {
 					fmt.Sprintf("UPDATE counter SET %[1]s_allowed = %[1]s_allowed + 1 WHERE profile_id = $1", s)})
 			}
 		}
-		for _, s := range seeds {
+		try := func(s seed) {
 			t.Run("one wrong unit in "+s.name+" is found", func(t *testing.T) {
 				if n, err := h.db.Exec(ctx, s.there, string(p)); err != nil || n == 0 {
 					t.Fatal(n, err)
@@ -317,6 +356,13 @@ func TestVerifyFindsOneWrongUnit(t *testing.T) {
 				h.clean()
 			})
 		}
+		for _, s := range seeds {
+			try(s)
+		}
+		if err := h.usage.Release(ctx, p, plan.DataRecords, 1); err != nil { // books its level
+			t.Fatal(err)
+		}
+		try(seed{"the ledger of data_records", "UPDATE ledger SET data_records = data_records + 1 WHERE profile_id = $1", "UPDATE ledger SET data_records = data_records - 1 WHERE profile_id = $1"})
 		t.Run("a counter without an allocation is found, and the reverse", func(t *testing.T) {
 			for _, q := range []string{"DELETE FROM allocation WHERE profile = $1", "DELETE FROM counter WHERE profile_id = $1"} {
 				err := h.db.Tx(ctx, func(ctx context.Context) error {

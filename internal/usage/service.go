@@ -9,6 +9,7 @@ import (
 
 	"paddock/internal/account"
 	"paddock/internal/audit"
+	"paddock/internal/auth"
 	"paddock/internal/id"
 	"paddock/internal/kit/clock"
 	"paddock/internal/kit/sqldb"
@@ -37,6 +38,11 @@ type Service struct {
 
 	level  changed // profiles whose counters changed since somebody looked
 	counts map[plan.Resource]CountFunc
+	addons func(ctx context.Context, p id.Profile) ([]string, error)
+
+	fitting     func(ctx context.Context) (bool, error) // see Fitting
+	seeDevices  func(who auth.Caller, p id.Profile, column string) (cond string, args []any)
+	nameDevices func(ctx context.Context, p id.Profile, ids []id.Device) (map[id.Device]string, error)
 }
 
 // CountFunc counts what a profile has of a resource.
@@ -50,17 +56,28 @@ func New(db *sqldb.DB, profiles *profile.Service, accounts *account.Service, log
 		db: db, profiles: profiles, accounts: accounts, audit: log, clock: clk, node: rand.Text(),
 		leases: map[leaseKey]*lease{}, counts: map[plan.Resource]CountFunc{},
 	}
+	s.SeeDevices(func(auth.Caller, id.Profile, string) (string, []any) { return "", nil }) // no room of devices, no ids
+	s.NameDevices(func(context.Context, id.Profile, []id.Device) (map[id.Device]string, error) { return nil, nil })
 	s.level.m = map[id.Profile]struct{}{}
 	db.OnChange(cacheKind, func(key string) { s.level.add(id.Profile(key)) })
 	s.terms = sqldb.NewCache(db, cacheKind, 20_000, s.loadTerms)
 	profiles.OnCreate(s.profileCreated)
 	profiles.OnDelete(s.profileDeleted)
+	profiles.OnFit(s.fits)
+	profiles.OnRestore(s.profileRestored)
+	profiles.OnHandover(s.handedOver)
 	return s
 }
 
 // Count lets a room count a resource itself, for the summary and for Verify. Without it the number is what the
 // room holds; see Hold. Call it before the server starts.
 func (s *Service) Count(r plan.Resource, f CountFunc) { s.counts[r] = f }
+
+// Addons registers who knows which add-ons a profile has. Call it before the server starts; without it there are none.
+func (s *Service) Addons(f func(ctx context.Context, p id.Profile) ([]string, error)) { s.addons = f }
+
+// Fitting tells Verify who knows that allocations are about to be fitted to another catalogue. Call it before the server starts.
+func (s *Service) Fitting(f func(ctx context.Context) (bool, error)) { s.fitting = f }
 
 // CheckActive returns Forbidden with the reason for a profile that is paused, and not_found for one that is gone.
 func (s *Service) CheckActive(ctx context.Context, p id.Profile) error {

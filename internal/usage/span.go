@@ -14,7 +14,7 @@ type Periodicity string
 const (
 	Hourly  Periodicity = "hour"  // hours on the clocks of the time zone asked for
 	Daily   Periodicity = "day"   // its days
-	Monthly Periodicity = "month" // cycles, which are months of the owner's time zone
+	Monthly Periodicity = "month" // cycles: see Cycle
 )
 
 // What one question may cover.

@@ -5,8 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"time"
 
+	"paddock/internal/account"
 	"paddock/internal/id"
 	"paddock/internal/kit/clock"
 	"paddock/internal/kit/sqldb"
@@ -60,22 +60,9 @@ type bucket struct {
 	overs    [plan.N]bool // where it changed
 }
 
-// profileSizes are the lengths that lists of profiles come in; "" fills them up. Few texts mean few prepared
-// statements.
-var profileSizes = []int{1, 10, 100}
-
-func sizeFor(n int, sizes []int) int {
-	for _, s := range sizes {
-		if n <= s {
-			return s
-		}
-	}
-	return sizes[len(sizes)-1]
-}
-
 // inList is a list of profiles for IN, from placeholder $start on, filled up to one of few lengths.
 func inList(start int, ps []id.Profile) (marks string, args []any) {
-	n := sizeFor(len(ps), profileSizes)
+	n := sqldb.SizeFor(len(ps))
 	for i := range n {
 		if i < len(ps) {
 			args = append(args, string(ps[i]))
@@ -110,10 +97,10 @@ func (s *Service) buckets(ctx context.Context, profiles []id.Profile, bounds []i
 	if len(bounds) < 2 {
 		return out, nil
 	}
-	for ps := range slices.Chunk(profiles, profileSizes[len(profileSizes)-1]) {
+	for ps := range slices.Chunk(profiles, sqldb.MaxSize) {
 		marks, in := inList(3, ps)
-		rows, err := s.db.Query(ctx, `SELECT `+ledgerColumns+` FROM ledger WHERE quarter >= $1 AND quarter < $2
-			AND profile_id IN (`+marks+`) ORDER BY profile_id, quarter`, append([]any{bounds[0], bounds[len(bounds)-1]}, in...)...)
+		rows, err := s.db.Query(ctx, `SELECT `+ledgerColumns+`, latest FROM `+ledgerAll+` l WHERE quarter >= $1 AND quarter < $2
+			AND profile_id IN (`+marks+`) ORDER BY profile_id, quarter, latest`, append([]any{bounds[0], bounds[len(bounds)-1]}, in...)...)
 		if err != nil {
 			return nil, wrap("read the ledger", err)
 		}
@@ -130,7 +117,8 @@ func addUp(rows *sql.Rows, out map[id.Profile][]bucket) error {
 	var p, last id.Profile
 	var r ledgerRow
 	var bs []bucket
-	to := append([]any{&p}, r.columns()...)
+	var latest int64
+	to := append(append([]any{&p}, r.columns()...), &latest)
 	for rows.Next() {
 		if err := rows.Scan(to...); err != nil {
 			return err
@@ -235,13 +223,13 @@ func (s *Service) cycles(ctx context.Context, profiles []id.Profile, from int64)
 }
 
 // timeline fills cycles up to now: a profile that nothing happened to has none for that time, and then its
-// cycles are months of loc.
-func timeline(cs []cycle, now int64, loc *time.Location) []cycle {
+// cycles are those of its account.
+func timeline(cs []cycle, now int64, acc account.Account) []cycle {
 	var out []cycle
 	fill := func(until int64) {
 		for len(out) > 0 && out[len(out)-1].end < until {
 			last := out[len(out)-1]
-			from, to := nextCycle(last.end, last.end, loc)
+			from, to := nextCycle(last.end, last.end, acc)
 			out = append(out, cycle{from, to, last.held})
 		}
 	}
@@ -321,7 +309,7 @@ func heldAt(cs []cycle, ms int64) (level held) {
 // Statistics are samples of a profile, ascending: one for each hour, day or cycle of the span that has begun,
 // the one that runs as it stands now. What this node has answered and not yet written down is counted.
 func (s *Service) Statistics(ctx context.Context, p profile.Profile, sp span) ([]Sample, error) {
-	loc, err := s.zoneOf(ctx, p.Account)
+	acc, err := s.accounts.Get(ctx, p.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -333,7 +321,7 @@ func (s *Service) Statistics(ctx context.Context, p profile.Profile, sp span) ([
 			if err != nil {
 				return err
 			}
-			cs := timeline(byProfile[p.ID], now, loc)
+			cs := timeline(byProfile[p.ID], now, acc)
 			var periods []period
 			if sp.Periodicity == Monthly {
 				for _, c := range cs {

@@ -111,6 +111,24 @@ func (s *Service) AccountStatistics(ctx context.Context, a id.Account, sp span) 
 	return out, err
 }
 
+// PeriodStatistics is what a profile used in each period of a span: flows are what the period added, stocks what was there at its end.
+// What nodes have answered in the last second or so may not be in it yet.
+func (s *Service) PeriodStatistics(ctx context.Context, p profile.Profile, sp span) ([]Sample, error) {
+	owned, now := []profile.Profile{p}, s.now()
+	out := []Sample{}
+	err := s.db.Snapshot(ctx, func(ctx context.Context) (err error) {
+		var used map[id.Profile][]Sample
+		if sp.Periodicity == Monthly {
+			used, err = s.usedByCycle(ctx, owned, sp, now)
+		} else {
+			used, err = s.usedByPeriod(ctx, owned, sp.periods(now, clock.Millis(p.CreatedAt)), now)
+		}
+		out = append(out, used[p.ID]...)
+		return err
+	})
+	return out, err
+}
+
 // usedByPeriod reads the ledger of profiles by hours or days.
 func (s *Service) usedByPeriod(ctx context.Context, owned []profile.Profile, periods []period, now int64) (map[id.Profile][]Sample, error) {
 	out := map[id.Profile][]Sample{}
@@ -311,32 +329,138 @@ func (s *Service) runsOut(ctx context.Context, owned []profile.Profile, now int6
 	if len(limitedOnes) == 0 {
 		return out, nil
 	}
-	found, err := s.levelled(ctx, limitedOnes, []int64{quarterOf(now - paceWindow), now})
+	from := quarterOf(now - paceWindow)
+	found, err := s.paces(ctx, limitedOnes, counters, from, now)
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range limitedOnes {
-		c, l := counters[p.ID], found[p.ID]
-		window := min(paceWindow, max(paceLeast, now-clock.Millis(p.CreatedAt)))
-		var ends plan.Amounts
-		for i, svc := range plan.Metered {
-			used := l.buckets[0].flows[i]
-			if !plan.Flow(svc) {
-				used = l.buckets[0].levels[i] - l.before.stocks[i]
-			}
-			left := c.room(i)
-			switch {
-			case c.Allowed[i] >= plan.Unlimited:
-			case left <= 0 && c.Used[i] > 0:
-				ends[i] = now
-			case left > 0 && used > 0:
-				wait := float64(left) / float64(used) * float64(window)
-				if wait < float64(farAway) && (!plan.Flow(svc) || now+int64(wait) < c.CycleEnd) {
-					ends[i] = now + int64(wait)
+		out[p.ID] = outlookOf(counters[p.ID], found[p.ID], clock.Millis(p.CreatedAt), now).RunsOut
+	}
+	return out, nil
+}
+
+// Outlook is where the use of a profile leads at the pace of the last seven days.
+type Outlook struct {
+	RunsOut  plan.Amounts // UTC milliseconds when nothing will be left of a service; 0 for never, and for a flow when its cycle ends before
+	Expected plan.Amounts // what will have been used, or be held, at the end of the cycle, whatever the limit
+}
+
+// Outlook looks ahead for one profile: the same day that AccountStatistics tells for all.
+func (s *Service) Outlook(ctx context.Context, p profile.Profile) (out Outlook, err error) {
+	c, err := s.Used(ctx, p.ID)
+	if err != nil {
+		return out, err
+	}
+	now := s.now()
+	err = s.db.Snapshot(ctx, func(ctx context.Context) error {
+		found, err := s.levelled(ctx, []profile.Profile{p}, []int64{quarterOf(now - paceWindow), now})
+		if err == nil {
+			l := found[p.ID]
+			used := l.buckets[0].flows
+			for i, svc := range plan.Metered {
+				if !plan.Flow(svc) {
+					used[i] = l.buckets[0].levels[i] - l.before.stocks[i]
 				}
 			}
+			out = outlookOf(c, used, clock.Millis(p.CreatedAt), now)
 		}
-		out[p.ID] = ends
+		return err
+	})
+	return out, err
+}
+
+// outlookOf tells from a profile's counter and what it used in its last seven days.
+func outlookOf(c Counter, paces plan.Amounts, created, now int64) (out Outlook) {
+	window := min(paceWindow, max(paceLeast, now-created))
+	for i, svc := range plan.Metered {
+		used := paces[i]
+		comes := float64(c.Used[i]) + float64(used)/float64(window)*float64(max(0, c.CycleEnd-now))
+		out.Expected[i] = int64(min(max(0, comes), float64(plan.Unlimited)))
+		left := c.room(i)
+		switch {
+		case c.Allowed[i] >= plan.Unlimited:
+		case left <= 0 && c.Used[i] > 0:
+			out.RunsOut[i] = now
+		case left > 0 && used > 0:
+			wait := float64(left) / float64(used) * float64(window)
+			if wait < float64(farAway) && (!plan.Flow(svc) || now+int64(wait) < c.CycleEnd) {
+				out.RunsOut[i] = now + int64(wait)
+			}
+		}
+	}
+	return out
+}
+
+// paces is what profiles used of each service between two instants, the first of which is a quarter of an hour: of stocks, by how much they grew. Only
+// services are looked at of which somebody has used something and has something left. The database adds up: a week of many profiles is many
+// rows.
+func (s *Service) paces(ctx context.Context, ps []profile.Profile, counters map[id.Profile]Counter, from, to int64) (map[id.Profile]plan.Amounts, error) {
+	var flows, stocks []plan.Service
+	for i, svc := range plan.Metered {
+		if !slices.ContainsFunc(ps, func(p profile.Profile) bool {
+			c := counters[p.ID]
+			return c.Allowed[i] < plan.Unlimited && c.room(i) > 0 && (c.Used[i] > 0 || plan.Flow(svc))
+		}) {
+			continue
+		}
+		if plan.Flow(svc) {
+			flows = append(flows, svc)
+		} else {
+			stocks = append(stocks, svc)
+		}
+	}
+	type row struct {
+		profile id.Profile
+		plan.Amounts
+	}
+	scan := func(services []plan.Service) func(sqldb.Scanner) (row, error) {
+		return func(r sqldb.Scanner) (x row, err error) {
+			to := []any{&x.profile}
+			for _, svc := range services {
+				to = append(to, &x.Amounts[plan.Index(svc)])
+			}
+			return x, r.Scan(to...)
+		}
+	}
+	out := make(map[id.Profile]plan.Amounts, len(ps))
+	for part := range slices.Chunk(idsOf(ps), sqldb.MaxSize) {
+		if len(flows) > 0 {
+			marks, in := inList(3, part)
+			args := append([]any{from, to}, in...)
+			sums, err := sqldb.All(ctx, s.db, scan(flows), `SELECT profile_id, `+columns("CAST(COALESCE(SUM(%s), 0) AS BIGINT)", flows)+` FROM ledger
+				WHERE quarter >= $1 AND quarter < $2 AND profile_id IN (`+marks+`) GROUP BY profile_id`, args...)
+			if err != nil {
+				return nil, wrap("add up the ledger", err)
+			}
+			open, err := sqldb.All(ctx, s.db, scan([]plan.Service{plan.Input}), `SELECT profile_id, open_input FROM counter
+				WHERE quarter >= $1 AND quarter < $2 AND open_input > 0 AND profile_id IN (`+marks+`)`, args...)
+			if err != nil {
+				return nil, wrap("read open quarters", err)
+			}
+			for _, r := range append(sums, open...) {
+				have := out[r.profile]
+				for i, n := range r.Amounts {
+					have[i] += n
+				}
+				out[r.profile] = have
+			}
+		}
+		if len(stocks) == 0 {
+			continue
+		}
+		before, err := s.levelsOf(ctx, part, stocks, from)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range part {
+			have := out[p]
+			for _, svc := range stocks {
+				i := plan.Index(svc)
+				have[i] = counters[p].Used[i] - before[p][i]
+			}
+			out[p] = have
+		}
 	}
 	return out, nil
 }

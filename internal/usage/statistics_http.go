@@ -15,6 +15,7 @@ import (
 type statisticsInput struct {
 	ID string `path:"id"`
 	spanInput
+	Of string `query:"of" enum:"cycle,period" description:"what a sample says of flows: what the cycle had used by its time, when not given, or what its own period used"`
 }
 
 // overWire is what is over of each service, in the unit of the wire; nil when nothing is.
@@ -47,7 +48,7 @@ func (s Sample) wire() map[string]any {
 }
 
 func (s *Service) statistics(ctx context.Context, who auth.Caller, in statisticsInput) ([]map[string]any, error) {
-	p, err := s.profiles.Resolve(ctx, who, in.ID)
+	p, _, err := s.profiles.Resolve(ctx, who, in.ID, auth.Viewer)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +56,15 @@ func (s *Service) statistics(ctx context.Context, who auth.Caller, in statistics
 	if err != nil {
 		return nil, err
 	}
-	samples, err := s.Statistics(ctx, p, sp)
+	var samples []Sample
+	switch in.Of {
+	case "", "cycle":
+		samples, err = s.Statistics(ctx, p, sp)
+	case "period":
+		samples, err = s.PeriodStatistics(ctx, p, sp)
+	default:
+		err = fault.Field("of", "must be cycle or period")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 	"paddock/internal/plan"
 )
 
-// Stocks is what every profile's counter says that it holds of a stock, across profiles. The room that keeps
+// Stocks is what every profile's counter says that it holds of a stock, across profiles, and what is kept of those that are deleted or in the making. The room that keeps
 // the things compares it with what it has; inside a snapshot both are of one instant.
 func (s *Service) Stocks(ctx context.Context, svc plan.Service) (map[id.Profile]int64, error) {
 	if plan.Index(svc) < 0 || plan.Flow(svc) {
@@ -20,7 +20,7 @@ func (s *Service) Stocks(ctx context.Context, svc plan.Service) (map[id.Profile]
 		n int64
 	}
 	rows, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (x row, err error) { return x, r.Scan(&x.p, &x.n) },
-		`SELECT profile_id, `+string(svc)+`_used FROM counter`)
+		`SELECT profile_id, `+string(svc)+`_used FROM counter UNION ALL SELECT profile_id, `+string(svc)+`_used FROM resting`)
 	if err != nil {
 		return nil, fmt.Errorf("read stocks: %w", err)
 	}

@@ -38,8 +38,9 @@ type house struct {
 
 var system = auth.SystemCaller()
 
-// each runs f on both engines, at noon of 14 March 2026.
+// each runs f on both engines, at noon of 14 March 2026, beside other tests.
 func each(t *testing.T, f func(t *testing.T, h *house)) {
+	t.Parallel()
 	sources := []sqldb.Source{audit.Migrations(), mail.Migrations(), account.Migrations(), profile.Migrations(), usage.Migrations()}
 	sqldbtest.Each(t, sources, func(t *testing.T, db *sqldb.DB) {
 		h := &house{t: t, db: db, clock: clock.NewManual(time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC))}
@@ -61,7 +62,7 @@ func (h *house) start() {
 	}
 	plans := plan.Builtin()
 	h.log = audit.New(h.db, h.clock)
-	h.accounts = account.New(h.db, h.log, mailer, account.Config{Signup: account.Open}, h.clock)
+	h.accounts = account.New(h.db, h.log, mailer, account.Config{HashMemory: 64, Signup: account.Open, TermsUntil: plan.TermsUntil}, h.clock)
 	h.profiles = profile.New(h.db, h.accounts, plans, h.log, files, h.clock)
 	h.usage = usage.New(h.db, h.profiles, h.accounts, h.log, h.clock)
 	h.accounts.OnDelete(h.profiles.DeleteAll)
@@ -489,6 +490,22 @@ func TestLeases(t *testing.T) {
 			c, err := h.usage.Current(ctx, p)
 			if err != nil || c.Used.Of(plan.Output) != 31 {
 				t.Fatal(c.Used, err)
+			}
+			h.clean()
+		})
+		t.Run("what is leased and not spent stands in nobody's way", func(t *testing.T) {
+			a := h.account("starter", "UTC")
+			p, q := h.profile(a), h.profile(a)
+			pool := h.pool(a, plan.Output).Pool
+			h.limit(a, q, `"output":1`)
+			h.limit(a, p, fmt.Sprintf(`"output":%d`, pool-1))
+			if err := h.usage.Spend(t.Context(), p, plan.Output, 5); err != nil {
+				t.Fatal(err)
+			}
+			h.limit(a, p, `"output":5`)
+			h.limit(a, q, fmt.Sprintf(`"output":%d`, pool-5))
+			if n := h.used(p).Used.Of(plan.Output); n != 5 {
+				t.Errorf("%d used, 5 were spent", n)
 			}
 			h.clean()
 		})

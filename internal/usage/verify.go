@@ -26,13 +26,14 @@ func (f Finding) String() string {
 
 // Verify checks that counters, ledger, leases, allocations and counts agree:
 //
-//   - what a counter says of a flow is what the ledger has for the cycle and what leases hold;
-//   - what it says of a stock is the level the ledger ended with;
+//   - what a counter says of a flow is what the ledger, its open quarter included, has for the cycle and what leases hold;
+//   - what it says of a stock is the level they ended with;
 //   - so it is for the part of both that was accepted beyond the limit, which is never more than the whole;
 //   - what devices used of an hour is what the profile's ledger has of it;
 //   - so it was for cycles that are over, as far as the ledger reaches back;
 //   - a counter has the limits of its profile's allocation, for dashboard output that of the plan, and allocations do
 //     not exceed the pool;
+//   - histories of allocations and pools end with what is;
 //   - of profiles that left an account no less is remembered than they used;
 //   - every living profile has both;
 //   - what is held of a resource is what its room counts.
@@ -42,7 +43,7 @@ func (s *Service) Verify(ctx context.Context) ([]Finding, error) {
 	out := []Finding{}
 	err := s.db.Snapshot(ctx, func(ctx context.Context) error {
 		for _, check := range []func(context.Context, func(Finding)) error{
-			s.verifyFlows, s.verifyStocks, s.verifyHistory, s.verifyOver, s.verifyDevices, s.verifyAllocations, s.verifyDeparted, s.verifyHeld,
+			s.verifyFlows, s.verifyStocks, s.verifyHistory, s.verifyOver, s.verifyDevices, s.verifyAllocations, s.verifyAllocationHistory, s.verifyDeparted, s.verifyHeld,
 		} {
 			if err := check(ctx, func(f Finding) { out = append(out, f) }); err != nil {
 				return err
@@ -75,11 +76,11 @@ func (s *Service) verifyFlows(ctx context.Context, found func(Finding)) error {
 	for _, svc := range flowServices {
 		stmt := fmt.Sprintf(`SELECT c.profile_id, c.%[1]s_used, CAST(COALESCE(l.n, 0) + COALESCE(t.n, 0) AS BIGINT)
 			FROM counter c
-			LEFT JOIN (SELECT g.profile_id, SUM(g.%[1]s) AS n FROM ledger g JOIN counter k ON k.profile_id = g.profile_id
+			LEFT JOIN (SELECT g.profile_id, SUM(g.%[1]s) AS n FROM %[2]s g JOIN counter k ON k.profile_id = g.profile_id
 				WHERE g.quarter >= k.cycle_start AND g.quarter < k.cycle_end GROUP BY g.profile_id) l ON l.profile_id = c.profile_id
 			LEFT JOIN (SELECT e.profile_id, SUM(e.taken) AS n FROM lease e JOIN counter k ON k.profile_id = e.profile_id
 				WHERE e.service = $1 AND e.cycle_start = k.cycle_start GROUP BY e.profile_id) t ON t.profile_id = c.profile_id
-			WHERE c.%[1]s_used <> COALESCE(l.n, 0) + COALESCE(t.n, 0) ORDER BY c.profile_id`, svc)
+			WHERE c.%[1]s_used <> COALESCE(l.n, 0) + COALESCE(t.n, 0) ORDER BY c.profile_id`, svc, ledgerAll)
 		ms, err := sqldb.All(ctx, s.db, scanMismatch, stmt, string(svc))
 		if err != nil {
 			return err
@@ -96,11 +97,15 @@ func (s *Service) verifyStocks(ctx context.Context, found func(Finding)) error {
 		if plan.Flow(svc) {
 			continue
 		}
-		stmt := fmt.Sprintf(`SELECT c.profile_id, c.%[1]s_used, COALESCE(g.%[1]s, 0)
+		level := fmt.Sprintf("COALESCE(g.%s, 0)", svc)
+		if svc == plan.DataRecords {
+			level = "COALESCE(c.open_data_records, g.data_records, 0)"
+		}
+		stmt := fmt.Sprintf(`SELECT c.profile_id, c.%[1]s_used, %[2]s
 			FROM counter c
 			LEFT JOIN (SELECT profile_id, MAX(quarter) AS quarter FROM ledger WHERE %[1]s IS NOT NULL GROUP BY profile_id) m ON m.profile_id = c.profile_id
 			LEFT JOIN ledger g ON g.profile_id = m.profile_id AND g.quarter = m.quarter
-			WHERE c.%[1]s_used <> COALESCE(g.%[1]s, 0) ORDER BY c.profile_id`, svc)
+			WHERE c.%[1]s_used <> %[2]s ORDER BY c.profile_id`, svc, level)
 		ms, err := sqldb.All(ctx, s.db, scanMismatch, stmt)
 		if err != nil {
 			return err
@@ -199,9 +204,9 @@ func (s *Service) verifyDevices(ctx context.Context, found func(Finding)) error 
 		rows, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (x row, err error) {
 			return x, r.Scan(&x.profile, &x.hour, &x.have, &x.want)
 		}, fmt.Sprintf(`SELECT profile_id, hour, CAST(SUM(devices) AS BIGINT), CAST(SUM(profile) AS BIGINT) FROM (
-				SELECT profile_id, quarter - quarter %% 3600000 AS hour, CAST(0 AS BIGINT) AS devices, %[1]s AS profile FROM ledger WHERE quarter >= $1
+				SELECT profile_id, quarter - quarter %% 3600000 AS hour, CAST(0 AS BIGINT) AS devices, %[1]s AS profile FROM %[3]s l WHERE quarter >= $1
 				UNION ALL SELECT profile_id, hour, %[1]s AS devices, CAST(0 AS BIGINT) AS profile FROM device_ledger WHERE hour >= $2) x
-			GROUP BY profile_id, hour HAVING %[2]s ORDER BY profile_id, hour`, svc, differ), since, since)
+			GROUP BY profile_id, hour HAVING %[2]s ORDER BY profile_id, hour`, svc, differ, ledgerAll), since, since)
 		if err != nil {
 			return err
 		}
@@ -224,7 +229,7 @@ func (s *Service) verifyDeparted(ctx context.Context, found func(Finding)) error
 		rows, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (x row, err error) {
 			return x, r.Scan(&x.account, &x.profile, &x.have, &x.want)
 		}, fmt.Sprintf(`SELECT d.account, d.profile, d.%[1]s, h.%[1]s_used - h.%[1]s_over FROM departed d
-			JOIN counter_history h ON h.profile_id = d.profile AND h.cycle_end = d.cycle_end
+			JOIN counter_history h ON h.profile_id = d.profile AND h.cycle_start = d.cycle_start
 			WHERE d.%[1]s < h.%[1]s_used - h.%[1]s_over ORDER BY d.account, d.profile`, svc))
 		if err != nil {
 			return err
@@ -253,6 +258,13 @@ func (s *Service) verifyAllocations(ctx context.Context, found func(Finding)) er
 		a       Allocation
 	}
 	now := s.now()
+	var fitting bool
+	if s.fitting != nil {
+		var err error
+		if fitting, err = s.fitting(ctx); err != nil {
+			return err
+		}
+	}
 	counters := map[id.Profile]Counter{}
 	cs, err := sqldb.All(ctx, s.db, scanCounter, `SELECT profile_id, cycle_start, cycle_end, version, `+amountColumns+` FROM counter ORDER BY profile_id`)
 	if err != nil {
@@ -303,6 +315,14 @@ func (s *Service) verifyAllocations(ctx context.Context, found func(Finding)) er
 			continue
 		}
 		b.pool = pl.Pool
+		if acc, err := s.accounts.Get(ctx, account); err != nil {
+			return err
+		} else if fitting || acc.TermsUntil != 0 && acc.TermsUntil <= now {
+			continue // the pool has just become another one, and what is allocated is about to be fitted to it
+		}
+		if err := s.verifyPool(ctx, account, pl.Pool, found); err != nil {
+			return err
+		}
 		for _, c := range shown {
 			if have, want := c.Allowed.Of(plan.DashboardOutput), pl.Pool.Of(plan.DashboardOutput); have != want {
 				found(Finding{Profile: c.Profile, What: fmt.Sprintf("its counter allows %d of %s, the plan gives %d", have, plan.DashboardOutput, want)})

@@ -51,7 +51,7 @@ func each(t *testing.T, f func(t *testing.T, h *house)) {
 		h.log = audit.New(db, h.clk)
 		mailer, err := mail.New(db, mail.Config{Clock: h.clk})
 		must(t, err)
-		h.accounts = account.New(db, h.log, mailer, account.Config{Signup: account.Open}, h.clk)
+		h.accounts = account.New(db, h.log, mailer, account.Config{HashMemory: 64, Signup: account.Open}, h.clk)
 		files, err := blob.OpenFolder(t.TempDir())
 		must(t, err)
 		t.Cleanup(func() { files.Close() })
@@ -105,7 +105,7 @@ func (h *house) person(t *testing.T, plan string) person {
 	a, err := h.accounts.Create(t.Context(), auth.SystemCaller(), account.CreateInput{
 		Name: "Ada", Email: fmt.Sprintf("ada%d@example.test", people), Password: "correct horse battery", Plan: plan})
 	must(t, err)
-	p := person{Caller: auth.Caller{Kind: auth.Session, AccountID: a.ID, OwnerID: a.ID, Permission: auth.Full, Reach: auth.ReachAccount}}
+	p := person{Caller: auth.Caller{Kind: auth.Session, AccountID: a.ID, OwnerID: a.ID, Role: auth.Owner, Permission: auth.Full, Reach: auth.ReachAccount}}
 	return h.in(t, p, h.profile(t, p))
 }
 
@@ -589,7 +589,7 @@ func TestEditDevice(t *testing.T) {
 			}
 			_, err := h.Ingest(t.Context(), p.ProfileID, c.ID)
 			want(t, err, fault.Forbidden, "Device not found or inactive")
-			v, err := h.View(t.Context(), p.ProfileID, c.ID)
+			v, err := h.View(t.Context(), p.Caller, p.ProfileID, c.ID)
 			must(t, err)
 			if v.Active || v.Type != Mutable || v.ProfileNo == 0 {
 				t.Errorf("%+v", v)
@@ -601,7 +601,7 @@ func TestEditDevice(t *testing.T) {
 			c := h.device(t, p, CreateInput{Type: Immutable, ChunkPeriod: ptr(Week), ChunkRetention: ptr(int64(1))})
 			path := "/device/" + string(c.ID)
 			h.call(t, "PUT", path, p.token, `{"chunk_retention":26}`).want(t, 200, "")
-			if v, err := h.View(t.Context(), p.ProfileID, c.ID); err != nil || v.ChunkRetention != 26 || v.ChunkPeriod != Week {
+			if v, err := h.View(t.Context(), p.Caller, p.ProfileID, c.ID); err != nil || v.ChunkRetention != 26 || v.ChunkPeriod != Week {
 				t.Errorf("%+v %v", v, err)
 			}
 			h.call(t, "PUT", path, p.token, `{"chunk_retention":27}`).want(t, 400, "chunk_retention: must be 0 to 26")
@@ -643,7 +643,7 @@ func TestConvert(t *testing.T) {
 		h.call(t, "POST", path+"/convert", p.token, body).want(t, 409, "must be empty")
 		full = false
 		h.call(t, "POST", path+"/convert", p.token, body).want(t, 200, "Device type/chunk was converted")
-		if v, err := h.View(t.Context(), p.ProfileID, c.ID); err != nil || v.Type != Immutable || v.ChunkPeriod != Day || v.ChunkRetention != 3 {
+		if v, err := h.View(t.Context(), p.Caller, p.ProfileID, c.ID); err != nil || v.Type != Immutable || v.ChunkPeriod != Day || v.ChunkRetention != 3 {
 			t.Errorf("%+v %v", v, err)
 		}
 	})
@@ -849,7 +849,7 @@ func TestDeviceIsolation(t *testing.T) {
 		a := h.person(t, "house")
 		sibling := h.in(t, a, h.profile(t, a)) // same owner
 		c := h.device(t, a, CreateInput{Params: []ParamInput{{Key: ptr("k"), Value: ptr("v")}}, Tags: []Tag{{Key: "k", Value: "v"}}})
-		param, err := h.Params(t.Context(), a.ProfileID, c.ID, nil)
+		param, err := h.Params(t.Context(), a.Caller, a.ProfileID, c.ID, nil)
 		must(t, err)
 		path := "/device/" + string(c.ID)
 		for _, b := range []person{h.person(t, "house"), sibling} {
@@ -919,7 +919,7 @@ func TestTouch(t *testing.T) {
 		if in, out := stored(a, ca); in != 0 || out != 0 {
 			t.Error("written on the way of the request")
 		}
-		if d, err := h.Get(t.Context(), a.ProfileID, ca.ID); err != nil || d.LastInput != now || d.LastOutput != now {
+		if d, err := h.Get(t.Context(), a.Caller, a.ProfileID, ca.ID); err != nil || d.LastInput != now || d.LastOutput != now {
 			t.Error("memory is not shown", d, err)
 		}
 		must(t, h.Flush(t.Context()))

@@ -24,6 +24,14 @@
 // unknown filter is refused: a script that deletes what a list answers must not be given more than it asked for. payload_decoder can be large;
 // it is listed only when asked for by name, 200 devices at a time.
 //
+// # Who sees which
+//
+// A member can be granted a part of a profile's devices, by tags or ids (auth.Caller.Devices). The judgement is made here
+// and nowhere else (reach.go): whatever is asked for on behalf of a caller takes the caller and answers not_found for a
+// device outside; lists, also those of other rooms that keep devices' ids, narrow their statement with Within. What takes
+// no caller (Heard, Unheard, Present, Touch) is the server's own work. Device tokens act for their device and are not
+// restricted.
+//
 // # The way of a request
 //
 // token.Authenticate asks gate, which asks the cache that Ingest and View also read: a device that is

@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -20,9 +21,13 @@ import (
 
 // Routes are the routes of this room.
 func (s *Service) Routes() []web.Route {
+	table := web.Handle("POST /device/import", "Create devices from a table (CSV), all or none, or say what is wrong with it.", auth.InProfile, s.importRoute, web.Upload(maxImport))
+	table.Out = reflect.TypeFor[ImportReport]()
 	return []web.Route{
 		web.Handle("GET /device", "List the devices of the profile.", auth.InProfile, s.listRoute),
 		web.Handle("POST /device", "Create a device with its first token.", auth.InProfile, s.createRoute, web.Status(201)),
+		web.Handle("POST /device/bulk", "Do one thing with many devices: activate, deactivate, tag, untag, empty or delete them.", auth.InProfile, s.bulkRoute),
+		table,
 		web.Handle("GET /device/{id}", "Show a device.", auth.InProfile, s.getRoute),
 		web.Handle("PUT /device/{id}", "Edit a device; what is absent stays as it is.", auth.InProfile, s.updateRoute),
 		web.Handle("DELETE /device/{id}", "Delete a device with its tokens and data.", auth.InProfile, s.deleteRoute),
@@ -152,8 +157,8 @@ func (s *Service) listRoute(ctx context.Context, who auth.Caller, in listIn) ([]
 	if err != nil {
 		return nil, err
 	}
-	w, err := s.where(ctx, who.ProfileID, in.List.Filter, in.Serial)
-	if err != nil {
+	w := sqldb.NewWhere("profile_id = ?", who.ProfileID)
+	if err := s.filter(ctx, w, who, in.List.Filter, in.Serial); err != nil {
 		return nil, err
 	}
 	out := []map[string]any{}
@@ -165,7 +170,14 @@ func (s *Service) listRoute(ctx context.Context, who auth.Caller, in listIn) ([]
 	if decoder {
 		l.Cap(maxDecoders)
 	}
+	if asksMore(l.Fields) {
+		l.Cap(maxMore)
+	}
 	ds, err := s.list(ctx, w, who.ProfileID, order, decoder, l.Limit(), l.Offset())
+	if err != nil {
+		return nil, err
+	}
+	more, err := s.more(ctx, who, l.Fields, ds)
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +192,7 @@ func (s *Service) listRoute(ctx context.Context, who auth.Caller, in listIn) ([]
 		if !decoder {
 			delete(m, "payload_decoder")
 		}
+		more.over(d.ID, m)
 		out = append(out, m)
 	}
 	return out, nil
@@ -187,27 +200,31 @@ func (s *Service) listRoute(ctx context.Context, who auth.Caller, in listIn) ([]
 
 const maxFilter = 200 // bytes of a filter's value
 
-// where builds the conditions of a list. An unknown filter is refused, see the package comment.
-func (s *Service) where(ctx context.Context, p id.Profile, q web.Query, serial string) (*sqldb.Where, error) {
-	w := sqldb.NewWhere("profile_id = ?", p)
+// filter adds the conditions of a list to those of a statement that names the caller's profile. An unknown filter is refused, see
+// the package comment.
+func (s *Service) filter(ctx context.Context, w *sqldb.Where, who auth.Caller, q web.Query, serial string) error {
+	p := who.ProfileID
+	if err := s.narrow(ctx, w, who, p); err != nil {
+		return err
+	}
 	for _, key := range q.Keys() {
 		switch key {
 		case "tags":
-			if err := tag.Filter(w, q, "SELECT 1 FROM device_tag t WHERE t.profile_id = ? AND t.device_id = device.id", p); err != nil {
-				return nil, err
+			if err := tag.Filter(w, q, tagsOf, p); err != nil {
+				return err
 			}
 			continue
 		case "id", "bucket":
 			ids := q.Strings(key)
 			if ids == nil {
-				return nil, fault.Field(q.Child(key).Path(), "must be an id or a list of ids")
+				return fault.Field(q.Child(key).Path(), "must be an id or a list of ids")
 			}
 			sqldb.In(w, "id", ids)
 			continue
 		case "active", "visible":
 			b, err := q.Bool(key)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if b != nil {
 				w.And(key+" = ?", *b)
@@ -217,15 +234,19 @@ func (s *Service) where(ctx context.Context, p id.Profile, q web.Query, serial s
 		path := q.Child(key).Path()
 		v, err := q.Text(key)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if len(v) > maxFilter {
-			return nil, fault.Field(path, "must have at most %d bytes", maxFilter)
+			return fault.Field(path, "must have at most %d bytes", maxFilter)
 		}
 		switch key {
 		case "name":
 			if v != "" {
 				w.And(`name_key LIKE ? ESCAPE '\'`, web.Like(strings.ToLower(v)))
+			}
+		case "search":
+			if v != "" {
+				s.search(w, p, v)
 			}
 		case "description":
 			w.And(`lower(description) LIKE lower(?) ESCAPE '\'`, web.Like(v))
@@ -237,23 +258,23 @@ func (s *Service) where(ctx context.Context, p id.Profile, q web.Query, serial s
 			w.And("profile_id = ?", v)
 		case "created_at", "updated_at", "last_input", "last_output":
 			if err := token.Since(w, key, path, v, s.clk.Now()); err != nil {
-				return nil, err
+				return err
 			}
 		default:
-			return nil, fault.Field(path, "is not a known filter; known are id, name, description, active, visible, type, connector, network, bucket, profile, tags, created_at, updated_at, last_input, last_output")
+			return fault.Field(path, "is not a known filter; known are id, name, search, description, active, visible, type, connector, network, bucket, profile, tags, created_at, updated_at, last_input, last_output")
 		}
 	}
 	if serial != "" {
 		if len(serial) > maxFilter {
-			return nil, fault.Field("serial", "must have at most %d bytes", maxFilter)
+			return fault.Field("serial", "must have at most %d bytes", maxFilter)
 		}
 		ids, err := s.tokens.DevicesBySerial(ctx, p, web.Like(serial))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		sqldb.In(w, "id", ids)
 	}
-	return w, nil
+	return nil
 }
 
 func (s *Service) createRoute(ctx context.Context, who auth.Caller, in CreateInput) (map[string]any, error) {
@@ -276,7 +297,7 @@ func (s *Service) getRoute(ctx context.Context, who auth.Caller, in struct {
 	if in.TagoCore != "" {
 		return Info{}, errNotFound
 	}
-	d, err := s.Get(ctx, who.ProfileID, in.ID)
+	d, err := s.Get(ctx, who, who.ProfileID, in.ID)
 	if err != nil {
 		return Info{}, err
 	}
@@ -285,7 +306,7 @@ func (s *Service) getRoute(ctx context.Context, who auth.Caller, in struct {
 
 // info answers GET /info for a device token.
 func (s *Service) info(ctx context.Context, who auth.Caller) (any, error) {
-	d, err := s.Get(ctx, who.ProfileID, who.DeviceID)
+	d, err := s.Get(ctx, who, who.ProfileID, who.DeviceID)
 	if err != nil {
 		return nil, err
 	}
@@ -325,7 +346,7 @@ func (s *Service) paramsRoute(ctx context.Context, who auth.Caller, in struct {
 	Ref
 	Sent *bool `query:"sent_status"`
 }) ([]Param, error) {
-	return s.Params(ctx, who.ProfileID, in.ID, in.Sent)
+	return s.Params(ctx, who, who.ProfileID, in.ID, in.Sent)
 }
 
 // paramList is one parameter or a list of them.
@@ -367,7 +388,7 @@ func (s *Service) deleteParamRoute(ctx context.Context, who auth.Caller, in stru
 func (s *Service) ownParamsRoute(ctx context.Context, who auth.Caller, in struct {
 	Sent *bool `query:"sent_status"`
 }) ([]Param, error) {
-	return s.Params(ctx, who.ProfileID, who.DeviceID, in.Sent)
+	return s.Params(ctx, who, who.ProfileID, who.DeviceID, in.Sent)
 }
 
 func (s *Service) setOwnParamRoute(ctx context.Context, who auth.Caller, in struct {
@@ -397,13 +418,14 @@ type requestRow struct {
 	Status    int        `json:"status"`
 	Reason    *string    `json:"reason"`
 	Body      string     `json:"body"` // first 2 kB
+	Size      int64      `json:"size"` // bytes of the whole body
 }
 
 func requestRows(rs []Request) []requestRow {
 	out := make([]requestRow, 0, len(rs))
 	for _, r := range rs {
 		v := requestRow{Time: web.Millis(r.At), Method: r.Method, Path: r.Path, Address: r.Addr, Device: maybe(r.device), Token: r.Tail, TokenName: r.TokenName,
-			TokenDead: maybe(r.Dead), Verdict: "accepted", Status: r.Status, Reason: maybe(r.Reason), Body: r.Body}
+			TokenDead: maybe(r.Dead), Verdict: "accepted", Status: r.Status, Reason: maybe(r.Reason), Body: r.Body, Size: r.Size}
 		if r.Refused() {
 			v.Verdict = "refused"
 		}
@@ -413,7 +435,7 @@ func requestRows(rs []Request) []requestRow {
 }
 
 func (s *Service) requestsRoute(ctx context.Context, who auth.Caller, in Ref) ([]requestRow, error) {
-	rs, err := s.Requests(ctx, who.ProfileID, in.ID)
+	rs, err := s.Requests(ctx, who, who.ProfileID, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -423,11 +445,11 @@ func (s *Service) requestsRoute(ctx context.Context, who auth.Caller, in Ref) ([
 func (s *Service) refusedRoute(ctx context.Context, who auth.Caller, in struct {
 	Profile string `path:"id"`
 }) ([]requestRow, error) {
-	p, err := s.profiles.Resolve(ctx, who, in.Profile)
+	p, who, err := s.profiles.Resolve(ctx, who, in.Profile, auth.Viewer)
 	if err != nil {
 		return nil, err
 	}
-	rs, err := s.Refused(ctx, p.ID)
+	rs, err := s.Refused(ctx, who, p.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -438,7 +460,7 @@ func (s *Service) tokensRoute(ctx context.Context, who auth.Caller, in struct {
 	Ref
 	List web.List
 }) ([]map[string]any, error) {
-	if _, err := s.View(ctx, who.ProfileID, in.ID); err != nil {
+	if _, err := s.View(ctx, who, who.ProfileID, in.ID); err != nil {
 		return nil, err
 	}
 	return s.tokens.ListDevice(ctx, who, who.ProfileID, in.ID, in.List)
@@ -464,7 +486,7 @@ func (s *Service) createTokenRoute(ctx context.Context, who auth.Caller, in stru
 	}
 	var t token.Minted
 	err = s.db.Tx(sqldb.As(ctx, who.ProfileID), func(ctx context.Context) error {
-		if _, err := s.locked(ctx, who.ProfileID, in.Device); err != nil {
+		if _, err := s.locked(ctx, who, who.ProfileID, in.Device); err != nil {
 			return err
 		}
 		var err error
@@ -482,7 +504,19 @@ func (s *Service) createTokenRoute(ctx context.Context, who auth.Caller, in stru
 func (s *Service) deleteTokenRoute(ctx context.Context, who auth.Caller, in struct {
 	Token string `path:"token"`
 }) (string, error) {
-	if _, err := s.tokens.DeleteDeviceToken(ctx, who, who.ProfileID, in.Token); err != nil {
+	err := s.db.Tx(sqldb.As(ctx, who.ProfileID), func(ctx context.Context) error {
+		t, err := s.tokens.DeleteDeviceToken(ctx, who, who.ProfileID, in.Token)
+		if err != nil {
+			return err
+		}
+		if err := s.May(ctx, who, who.ProfileID, t.Device); fault.Is(err, fault.NotFound) {
+			return token.NotFound // and undone
+		} else if err != nil {
+			return err
+		}
+		return nil
+	})
+	if err != nil {
 		return "", err
 	}
 	return "Token Successfully Removed", nil
@@ -518,8 +552,8 @@ func (s *Service) bucketsRoute(ctx context.Context, who auth.Caller, in struct{ 
 	if err != nil {
 		return nil, err
 	}
-	w, err := s.where(ctx, who.ProfileID, in.List.Filter, "")
-	if err != nil {
+	w := sqldb.NewWhere("profile_id = ?", who.ProfileID)
+	if err := s.filter(ctx, w, who, in.List.Filter, ""); err != nil {
 		return nil, err
 	}
 	ds, err := s.list(ctx, w, who.ProfileID, order, false, in.List.Limit(), in.List.Offset())
@@ -534,12 +568,12 @@ func (s *Service) bucketsRoute(ctx context.Context, who auth.Caller, in struct{ 
 }
 
 func (s *Service) bucketRoute(ctx context.Context, who auth.Caller, in Ref) (bucket, error) {
-	d, err := s.Get(ctx, who.ProfileID, in.ID)
+	d, err := s.Get(ctx, who, who.ProfileID, in.ID)
 	return bucketOf(d), err
 }
 
 func (s *Service) bucketDevicesRoute(ctx context.Context, who auth.Caller, in Ref) ([]nameRef, error) {
-	d, err := s.Get(ctx, who.ProfileID, in.ID)
+	d, err := s.Get(ctx, who, who.ProfileID, in.ID)
 	if err != nil {
 		return nil, err
 	}

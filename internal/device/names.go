@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"paddock/internal/auth"
 	"paddock/internal/id"
 	"paddock/internal/kit/sqldb"
 )
@@ -16,8 +17,27 @@ type Named struct {
 	Name string    `json:"name"`
 }
 
-// Names returns those of the ids that are devices of the profile, ordered by name.
-func (s *Service) Names(ctx context.Context, p id.Profile, ids []id.Device) ([]Named, error) {
+// Names returns those of the ids that are devices of the profile and that the caller may see, ordered by name.
+func (s *Service) Names(ctx context.Context, who auth.Caller, p id.Profile, ids []id.Device) ([]Named, error) {
+	seen, err := s.Seen(ctx, who, p, ids)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.named(ctx, p, slices.DeleteFunc(slices.Clone(ids), func(d id.Device) bool { return !seen[d] }))
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(out, func(a, b Named) int {
+		if c := strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)); c != 0 {
+			return c
+		}
+		return strings.Compare(string(a.ID), string(b.ID))
+	})
+	return out, nil
+}
+
+// named reads the names of those ids that are devices of the profile, whoever may see them.
+func (s *Service) named(ctx context.Context, p id.Profile, ids []id.Device) ([]Named, error) {
 	const most = 1000
 	out := []Named{}
 	for part := range slices.Chunk(ids, most) {
@@ -33,18 +53,26 @@ func (s *Service) Names(ctx context.Context, p id.Profile, ids []id.Device) ([]N
 		}
 		out = append(out, named...)
 	}
-	slices.SortFunc(out, func(a, b Named) int {
-		if c := strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)); c != 0 {
-			return c
-		}
-		return strings.Compare(string(a.ID), string(b.ID))
-	})
 	return out, nil
 }
 
-// TagKeys lists the keys of the tags of a profile's devices, each once, in order; at most 10,000.
-func (s *Service) TagKeys(ctx context.Context, p id.Profile) ([]string, error) {
-	keys, err := sqldb.All(ctx, s.db, sqldb.Value[string], `SELECT DISTINCT key FROM device_tag WHERE profile_id = $1 ORDER BY key LIMIT 10000`, p)
+// namesOf are those names by id.
+func (s *Service) namesOf(ctx context.Context, p id.Profile, ids []id.Device) (map[id.Device]string, error) {
+	named, err := s.named(ctx, p, ids)
+	out := make(map[id.Device]string, len(named))
+	for _, n := range named {
+		out[n.ID] = n.Name
+	}
+	return out, err
+}
+
+// TagKeys lists the keys of the tags of a profile's devices that the caller may see, each once, in order; at most 10,000.
+func (s *Service) TagKeys(ctx context.Context, who auth.Caller, p id.Profile) ([]string, error) {
+	w := sqldb.NewWhere("profile_id = ?", p)
+	if cond, args := s.Within(who, p, "device_id"); cond != "" {
+		w.And(cond, args...)
+	}
+	keys, err := sqldb.All(ctx, s.db, sqldb.Value[string], `SELECT DISTINCT key FROM device_tag`+w.SQL()+` ORDER BY key LIMIT 10000`, w.Args()...)
 	slices.Sort(keys) // the engines collate differently
 	return keys, err
 }

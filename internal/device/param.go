@@ -14,8 +14,8 @@ var errParamNotFound = fault.New(fault.NotFound, "Parameter Not Found")
 
 // Params lists the configuration parameters of a device in the order they were made; sent narrows the list
 // to those that are marked so or not.
-func (s *Service) Params(ctx context.Context, p id.Profile, d id.Device, sent *bool) ([]Param, error) {
-	if _, err := s.View(ctx, p, d); err != nil {
+func (s *Service) Params(ctx context.Context, who auth.Caller, p id.Profile, d id.Device, sent *bool) ([]Param, error) {
+	if _, err := s.View(ctx, who, p, d); err != nil {
 		return nil, err
 	}
 	all, err := s.params(ctx, p, d)
@@ -46,7 +46,7 @@ func (s *Service) SetParams(ctx context.Context, who auth.Caller, p id.Profile, 
 		}
 	}
 	return s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
-		dev, err := s.locked(ctx, p, d)
+		dev, err := s.locked(ctx, who, p, d)
 		if err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (s *Service) SetParams(ctx context.Context, who auth.Caller, p id.Profile, 
 // DeleteParam removes a parameter of a device.
 func (s *Service) DeleteParam(ctx context.Context, who auth.Caller, p id.Profile, d id.Device, v id.Param) error {
 	return s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
-		dev, err := s.locked(ctx, p, d)
+		dev, err := s.locked(ctx, who, p, d)
 		if err != nil {
 			return err
 		}

@@ -41,6 +41,7 @@ type Request struct {
 	Status    int    // HTTP; from 400 on it was refused
 	Reason    string // of a refusal
 	Body      string // first 2 kB
+	Size      int64  // bytes of the whole body, as far as it was read
 
 	profile id.Profile
 	device  id.Device
@@ -53,7 +54,7 @@ func (r Request) Refused() bool { return r.Status >= 400 }
 // Observe is told of every request after it was answered (web.Server.Observe). It keeps those that came with
 // a device's token, and refused ones that came with a dead token of a profile.
 func (s *Service) Observe(o web.Outcome) {
-	r := Request{At: clock.Millis(o.Time), Method: o.Method, Path: o.Pattern, Addr: o.Addr, Status: o.Status}
+	r := Request{At: clock.Millis(o.Time), Method: o.Method, Path: o.Pattern, Addr: o.Addr, Status: o.Status, Size: int64(o.BodySize)}
 	switch {
 	case o.Caller.Kind == auth.Device:
 		c := o.Caller
@@ -100,8 +101,8 @@ func text(b []byte) string {
 
 // Requests lists what a device asked lately, newest first: what this node remembers, and the refusals that
 // were stored by any.
-func (s *Service) Requests(ctx context.Context, p id.Profile, d id.Device) ([]Request, error) {
-	if _, err := s.View(ctx, p, d); err != nil {
+func (s *Service) Requests(ctx context.Context, who auth.Caller, p id.Profile, d id.Device) ([]Request, error) {
+	if _, err := s.View(ctx, who, p, d); err != nil {
 		return nil, err
 	}
 	stored, err := s.refusals(ctx, p, d)
@@ -111,10 +112,22 @@ func (s *Service) Requests(ctx context.Context, p id.Profile, d id.Device) ([]Re
 	return newest(append(s.requests.of(owner{p, d}), stored...)), nil
 }
 
-// Refused lists the requests that came with revoked or expired tokens of a profile, newest first.
-func (s *Service) Refused(ctx context.Context, p id.Profile) ([]Request, error) {
+// Refused lists the requests that came with revoked or expired tokens of a profile, newest first. To a caller who sees a
+// part of the profile's devices it lists those that came with tokens of these devices.
+func (s *Service) Refused(ctx context.Context, who auth.Caller, p id.Profile) ([]Request, error) {
 	waiting := s.pending.dead(p)
-	stored, err := s.deadRefusals(ctx, p)
+	if who.Devices() != nil { // what is in memory is bounded; the stored ones are chosen by the statement
+		ds := make([]id.Device, len(waiting))
+		for i, r := range waiting {
+			ds[i] = r.device
+		}
+		seen, err := s.Seen(ctx, who, p, ds)
+		if err != nil {
+			return nil, err
+		}
+		waiting = slices.DeleteFunc(waiting, func(r Request) bool { return !seen[r.device] })
+	}
+	stored, err := s.deadRefusals(ctx, who, p)
 	if err != nil {
 		return nil, err
 	}

@@ -49,14 +49,20 @@ type Service struct {
 	onDelete  []Hook
 	onConvert []Hook
 	onEdit    []EditHook
+	empty     EmptyHook
+	points    PointsHook
+
+	few int // fewDevices; tests lower it
 }
 
 // New makes the room and registers with tokens what a device token must pass and is told about itself.
 func New(db *sqldb.DB, profiles *profile.Service, tokens *token.Service, use *usage.Service, log *audit.Log, clk clock.Clock) *Service {
 	s := &Service{db: db, profiles: profiles, tokens: tokens, usage: use, audit: log, clk: clk,
-		touched: touched{m: map[owner]touch{}}, requests: newRings(ringBytes), pending: pending{m: map[owner][]Request{}}}
-	s.views = sqldb.NewCache(db, cacheKind, cacheViews, s.loadView)
+		touched: touched{m: map[owner]touch{}}, requests: newRings(ringBytes), pending: pending{m: map[owner][]Request{}}, few: fewDevices}
+	s.views = sqldb.NewCache(db, CacheKind, cacheViews, s.loadView)
 	use.Count(plan.Devices, s.count)
+	use.SeeDevices(s.Within)
+	use.NameDevices(s.namesOf)
 	tokens.GateDevice(s.gate)
 	tokens.Info(auth.Device, s.info)
 	return s
@@ -70,6 +76,15 @@ func (s *Service) OnConvert(h Hook) { s.onConvert = append(s.onConvert, h) }
 
 // OnEdit registers a hook of a later room; before the server starts.
 func (s *Service) OnEdit(h EditHook) { s.onEdit = append(s.onEdit, h) }
+
+// EmptyHook deletes all data of a device that the caller may see, with its event in the audit log.
+type EmptyHook func(ctx context.Context, who auth.Caller, p id.Profile, d id.Device) error
+
+// PointsHook says how many points some devices hold together.
+type PointsHook func(ctx context.Context, p id.Profile, ds []id.Device) (int64, error)
+
+// KeepsData registers what the room of data does and knows for many devices; before the server starts.
+func (s *Service) KeepsData(empty EmptyHook, points PointsHook) { s.empty, s.points = empty, points }
 
 // Jobs names the periodic work of this room: writing last inputs and refusals, forgetting old refusals. Call
 // Flush once more when the server stops.
@@ -105,24 +120,14 @@ type Created struct {
 }
 
 // Create makes a device with a token that may do everything and never expires. It returns limit_reached at
-// the cap of the profile's plan and conflict for a serial number in use.
+// the cap of the profile's plan, conflict for a serial number in use, and forbidden to a caller who would not see it.
 func (s *Service) Create(ctx context.Context, who auth.Caller, p id.Profile, in CreateInput) (Created, error) {
-	if err := in.Validate(); err != nil {
+	d, params, err := s.fresh(who, p, in)
+	if err != nil {
 		return Created{}, err
 	}
-	now := s.now()
-	d := Device{Profile: p, ID: id.New[id.Device](), Name: in.Name, Description: value(in.Description), Connector: value(in.Connector),
-		Network: value(in.Network), Active: true, Visible: true, PayloadDecoder: value(in.PayloadDecoder), Tags: in.Tags, CreatedAt: now, UpdatedAt: now}
-	d.Type, d.ChunkPeriod, d.ChunkRetention, _ = storage(in.Type, in.ChunkPeriod, in.ChunkRetention)
-	set(&d.Active, in.Active)
-	set(&d.Visible, in.Visible)
-	d.RPMInput, d.RPMOutput = in.RPM.Values()
-	params := make([]Param, len(in.Params))
-	for i, v := range in.Params {
-		params[i] = Param{ID: id.New[id.Param](), Key: *v.Key, Value: *v.Value, Sent: v.Sent != nil && *v.Sent}
-	}
 	var t token.Minted
-	err := s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
+	err = s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
 		if err := s.usage.Hold(ctx, p, plan.Devices, 1); err != nil {
 			return err
 		}
@@ -141,6 +146,28 @@ func (s *Service) Create(ctx context.Context, who auth.Caller, p id.Profile, in 
 	return Created{ID: d.ID, Token: t.Token}, err
 }
 
+// fresh is a new device by the input, if the caller may make it.
+func (s *Service) fresh(who auth.Caller, p id.Profile, in CreateInput) (Device, []Param, error) {
+	if err := in.Validate(); err != nil {
+		return Device{}, nil, err
+	}
+	if err := tag.Made(who.Devices(), "device", in.Tags); err != nil {
+		return Device{}, nil, err
+	}
+	now := s.now()
+	d := Device{Profile: p, ID: id.New[id.Device](), Name: in.Name, Description: value(in.Description), Connector: value(in.Connector),
+		Network: value(in.Network), Active: true, Visible: true, PayloadDecoder: value(in.PayloadDecoder), Tags: in.Tags, CreatedAt: now, UpdatedAt: now}
+	d.Type, d.ChunkPeriod, d.ChunkRetention, _ = storage(in.Type, in.ChunkPeriod, in.ChunkRetention)
+	set(&d.Active, in.Active)
+	set(&d.Visible, in.Visible)
+	d.RPMInput, d.RPMOutput = in.RPM.Values()
+	params := make([]Param, len(in.Params))
+	for i, v := range in.Params {
+		params[i] = Param{ID: id.New[id.Param](), Key: *v.Key, Value: *v.Value, Sent: v.Sent != nil && *v.Sent}
+	}
+	return d, params, nil
+}
+
 func event(d Device, message string, before, after any) audit.Event {
 	return audit.Event{Profile: d.Profile, Resource: "device", ResourceID: string(d.ID), Message: message, Before: before, After: after}
 }
@@ -152,10 +179,14 @@ func record(d Device) map[string]any {
 		"payload_decoder": len(d.PayloadDecoder), "rpm": []int64{d.RPMInput, d.RPMOutput}, "tags": d.Tags}
 }
 
-// Get returns a device of a profile, its last input as fresh as this node knows it.
-func (s *Service) Get(ctx context.Context, p id.Profile, d id.Device) (Device, error) {
+// Get returns a device of a profile, its last input as fresh as this node knows it. One that the caller may not see is
+// not there, here as everywhere in this room.
+func (s *Service) Get(ctx context.Context, who auth.Caller, p id.Profile, d id.Device) (Device, error) {
 	if !id.Valid(string(d)) {
 		return Device{}, errNotFound
+	}
+	if err := s.May(ctx, who, p, d); err != nil {
+		return Device{}, err
 	}
 	dev, ok, err := s.find(ctx, p, d)
 	if err == nil && !ok {
@@ -167,9 +198,12 @@ func (s *Service) Get(ctx context.Context, p id.Profile, d id.Device) (Device, e
 
 // locked reads a device inside a transaction that is about to change it and stamps updated_at; others who
 // would change it wait until the transaction ends.
-func (s *Service) locked(ctx context.Context, p id.Profile, d id.Device) (Device, error) {
+func (s *Service) locked(ctx context.Context, who auth.Caller, p id.Profile, d id.Device) (Device, error) {
 	if !id.Valid(string(d)) {
 		return Device{}, errNotFound
+	}
+	if err := s.May(ctx, who, p, d); err != nil { // before the lock: nobody waits for what is not theirs
+		return Device{}, err
 	}
 	ok, err := s.lock(ctx, p, d, s.now())
 	if err != nil {
@@ -179,21 +213,28 @@ func (s *Service) locked(ctx context.Context, p id.Profile, d id.Device) (Device
 		return Device{}, errNotFound
 	}
 	dev, _, err := s.find(ctx, p, d)
+	if err == nil && !tag.In(who.Devices(), string(d), dev.Tags) { // it left the caller's part meanwhile
+		err = errNotFound
+	}
 	return dev, err
 }
 
-// Update changes a device. It works from the next request on: also for switching it off.
+// Update changes a device. It works from the next request on: also for switching it off. It returns forbidden to a
+// caller who would not see it any more.
 func (s *Service) Update(ctx context.Context, who auth.Caller, p id.Profile, d id.Device, u Update) error {
 	if err := u.Validate(); err != nil {
 		return err
 	}
 	return s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
-		dev, err := s.locked(ctx, p, d)
+		dev, err := s.locked(ctx, who, p, d)
 		if err != nil {
 			return err
 		}
 		old, before := dev, record(dev)
 		if err := u.apply(&dev); err != nil {
+			return err
+		}
+		if err := tag.Changed(who.Devices(), "device", string(d), old.Tags, dev.Tags); err != nil {
 			return err
 		}
 		if err := s.update(ctx, dev); err != nil {
@@ -226,7 +267,7 @@ func (s *Service) Convert(ctx context.Context, who auth.Caller, p id.Profile, d 
 		return err
 	}
 	return s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
-		dev, err := s.locked(ctx, p, d)
+		dev, err := s.locked(ctx, who, p, d)
 		if err != nil {
 			return err
 		}
@@ -254,7 +295,7 @@ func (s *Service) Convert(ctx context.Context, who auth.Caller, p id.Profile, d 
 // returns forbidden, with the tag's own words, for a device that a tag protects.
 func (s *Service) Delete(ctx context.Context, who auth.Caller, p id.Profile, d id.Device) error {
 	return s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
-		dev, err := s.locked(ctx, p, d)
+		dev, err := s.locked(ctx, who, p, d)
 		if err != nil {
 			return err
 		}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"slices"
 	"strings"
 
+	"paddock/internal/auth"
 	"paddock/internal/id"
 	"paddock/internal/kit/sqldb"
 )
@@ -28,28 +30,40 @@ func scan(r sqldb.Scanner) (d Device, err error) {
 		&d.Active, &d.Visible, &d.PayloadDecoder, &d.RPMInput, &d.RPMOutput, &d.LastInput, &d.LastOutput, &d.CreatedAt, &d.UpdatedAt)
 }
 
-func (s *Service) insert(ctx context.Context, d Device) error {
-	_, err := s.db.Exec(ctx, `INSERT INTO device (profile_id, id, name, name_key, description, type, chunk_period, chunk_retention, connector,
-			network, active, visible, payload_decoder, rpm_input, rpm_output, last_input, last_output, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
-		d.Profile, d.ID, d.Name, strings.ToLower(d.Name), d.Description, d.Type, d.ChunkPeriod, d.ChunkRetention, d.Connector,
-		d.Network, d.Active, d.Visible, d.PayloadDecoder, d.RPMInput, d.RPMOutput, d.LastInput, d.LastOutput, d.CreatedAt, d.UpdatedAt)
-	if err != nil {
-		return err
+// insert stores new devices of one profile with their tags, many in a statement.
+func (s *Service) insert(ctx context.Context, ds ...Device) error {
+	for part := range slices.Chunk(ds, 100) {
+		args := make([]any, 0, 19*len(part))
+		for _, d := range part {
+			args = append(args, d.Profile, d.ID, d.Name, strings.ToLower(d.Name), d.Description, d.Type, d.ChunkPeriod, d.ChunkRetention, d.Connector,
+				d.Network, d.Active, d.Visible, d.PayloadDecoder, d.RPMInput, d.RPMOutput, d.LastInput, d.LastOutput, d.CreatedAt, d.UpdatedAt)
+		}
+		if _, err := s.db.Exec(ctx, `INSERT INTO device (profile_id, id, name, name_key, description, type, chunk_period, chunk_retention, connector,
+				network, active, visible, payload_decoder, rpm_input, rpm_output, last_input, last_output, created_at, updated_at)
+			VALUES `+sqldb.Rows(1, len(part), 19), args...); err != nil {
+			return err
+		}
+		if err := s.insertTags(ctx, part...); err != nil {
+			return err
+		}
 	}
-	return s.insertTags(ctx, d)
+	return nil
 }
 
-func (s *Service) insertTags(ctx context.Context, d Device) error {
-	if len(d.Tags) == 0 {
-		return nil
+func (s *Service) insertTags(ctx context.Context, ds ...Device) error {
+	var args []any
+	for _, d := range ds {
+		for i, t := range d.Tags {
+			args = append(args, d.Profile, d.ID, int64(i), t.Key, t.Value)
+		}
 	}
-	args := make([]any, 0, 5*len(d.Tags))
-	for i, t := range d.Tags {
-		args = append(args, d.Profile, d.ID, int64(i), t.Key, t.Value)
+	const most = 5 * 500
+	for part := range slices.Chunk(args, most) {
+		if _, err := s.db.Exec(ctx, `INSERT INTO device_tag (profile_id, device_id, pos, key, value) VALUES `+sqldb.Rows(1, len(part)/5, 5), part...); err != nil {
+			return err
+		}
 	}
-	_, err := s.db.Exec(ctx, `INSERT INTO device_tag (profile_id, device_id, pos, key, value) VALUES `+sqldb.Rows(1, len(d.Tags), 5), args...)
-	return err
+	return nil
 }
 
 // lock makes this transaction the only one that changes a device; false when it is not there.
@@ -198,12 +212,12 @@ func (s *Service) writeTouches(ctx context.Context, ts []touch) error {
 }
 
 func (s *Service) insertRefusals(ctx context.Context, rs []Request) error {
-	args := make([]any, 0, 14*len(rs))
+	args := make([]any, 0, 15*len(rs))
 	for _, r := range rs {
-		args = append(args, r.profile, r.device, r.ID, r.At, r.tokenID, r.TokenName, r.Tail, r.Dead, r.Method, r.Path, int64(r.Status), r.Reason, r.Addr, r.Body)
+		args = append(args, r.profile, r.device, r.ID, r.At, r.tokenID, r.TokenName, r.Tail, r.Dead, r.Method, r.Path, int64(r.Status), r.Reason, r.Addr, r.Body, r.Size)
 	}
 	_, err := s.db.Exec(ctx, `INSERT INTO device_refusal (profile_id, device_id, id, at, token_id, token_name, tail, dead, method, path, status, reason,
-		addr, body) VALUES `+sqldb.Rows(1, len(rs), 14)+` ON CONFLICT DO NOTHING`, args...)
+		addr, body, size) VALUES `+sqldb.Rows(1, len(rs), 15)+` ON CONFLICT DO NOTHING`, args...)
 	return err
 }
 
@@ -221,10 +235,10 @@ func (s *Service) trimRefusals(ctx context.Context, of []owner) error {
 	return err
 }
 
-const refusalColumns = `profile_id, device_id, id, at, token_id, token_name, tail, dead, method, path, status, reason, addr, body`
+const refusalColumns = `profile_id, device_id, id, at, token_id, token_name, tail, dead, method, path, status, reason, addr, body, size`
 
 func scanRefusal(r sqldb.Scanner) (v Request, err error) {
-	return v, r.Scan(&v.profile, &v.device, &v.ID, &v.At, &v.tokenID, &v.TokenName, &v.Tail, &v.Dead, &v.Method, &v.Path, &v.Status, &v.Reason, &v.Addr, &v.Body)
+	return v, r.Scan(&v.profile, &v.device, &v.ID, &v.At, &v.tokenID, &v.TokenName, &v.Tail, &v.Dead, &v.Method, &v.Path, &v.Status, &v.Reason, &v.Addr, &v.Body, &v.Size)
 }
 
 func (s *Service) refusals(ctx context.Context, p id.Profile, d id.Device) ([]Request, error) {
@@ -232,10 +246,14 @@ func (s *Service) refusals(ctx context.Context, p id.Profile, d id.Device) ([]Re
 		WHERE profile_id = $1 AND device_id = $2 ORDER BY at DESC, id DESC LIMIT $3`, p, d, int64(keepRequests))
 }
 
-// deadRefusals are the newest requests that came with an ended token of a profile.
-func (s *Service) deadRefusals(ctx context.Context, p id.Profile) ([]Request, error) {
-	return sqldb.All(ctx, s.db, scanRefusal, `SELECT `+refusalColumns+` FROM device_refusal
-		WHERE profile_id = $1 AND dead <> '' ORDER BY at DESC, id DESC LIMIT $2`, p, int64(keepRequests))
+// deadRefusals are the newest requests that came with an ended token of a profile, as far as the caller may see.
+func (s *Service) deadRefusals(ctx context.Context, who auth.Caller, p id.Profile) ([]Request, error) {
+	w := sqldb.NewWhere("profile_id = ? AND dead <> ''", p)
+	if cond, args := s.Within(who, p, "device_id"); cond != "" {
+		w.And(cond, args...)
+	}
+	limit := w.Arg(int64(keepRequests))
+	return sqldb.All(ctx, s.db, scanRefusal, `SELECT `+refusalColumns+` FROM device_refusal`+w.SQL()+` ORDER BY at DESC, id DESC LIMIT `+limit, w.Args()...)
 }
 
 // deleteOldRefusals forgets at most n refusals from before an instant, across profiles.

@@ -6,16 +6,17 @@ import (
 	"strings"
 	"sync"
 
+	"paddock/internal/auth"
 	"paddock/internal/id"
 	"paddock/internal/kit/crash"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
 )
 
-const (
-	cacheKind  = "device"
-	cacheViews = 100_000
-)
+// CacheKind names changes of devices, for whoever keeps what may be done with them; the key is "<profile>/<device>".
+const CacheKind = "device"
+
+const cacheViews = 100_000
 
 // View is what the way of a point needs to know of a device, kept in memory.
 type View struct {
@@ -49,16 +50,70 @@ func (s *Service) loadView(ctx context.Context, key string) (View, error) {
 
 // changed drops a device's view here at commit, on other nodes within a second.
 func (s *Service) changed(ctx context.Context, p id.Profile, d id.Device) error {
-	return s.db.Changed(ctx, cacheKind, viewKey(p, d))
+	return s.db.Changed(ctx, CacheKind, viewKey(p, d))
 }
 
 // View returns what is known of a device, switched off or not. It returns not_found for a device that is not
-// the profile's.
-func (s *Service) View(ctx context.Context, p id.Profile, d id.Device) (View, error) {
+// the profile's or that the caller may not see.
+func (s *Service) View(ctx context.Context, who auth.Caller, p id.Profile, d id.Device) (View, error) {
+	if who.Within != nil {
+		if err := s.May(ctx, who, p, d); err != nil {
+			return View{}, err
+		}
+	}
+	return s.view(ctx, p, d)
+}
+
+// view is View for the server's own work.
+func (s *Service) view(ctx context.Context, p id.Profile, d id.Device) (View, error) {
 	if !id.Valid(string(d)) {
 		return View{}, errNotFound
 	}
 	return s.views.Get(ctx, viewKey(p, d))
+}
+
+// Place names a device of any profile.
+type Place struct {
+	Profile id.Profile
+	Device  id.Device
+}
+
+// Chunking is how a device divides its points by time, and how long it keeps them.
+type Chunking struct {
+	Type      Type
+	Period    Period // immutable
+	Retention int64  // immutable: whole periods kept besides the current one
+}
+
+// Chunkings reads those of many devices at once, past the memory of views: for who looks at all devices and would push those
+// that send out of it. A device that is not there is not in the answer.
+func (s *Service) Chunkings(ctx context.Context, places []Place) (map[Place]Chunking, error) {
+	type row struct {
+		Place
+		Chunking
+	}
+	out := make(map[Place]Chunking, len(places))
+	for part := range slices.Chunk(places, sqldb.MaxSize) {
+		n := sqldb.SizeFor(len(part))
+		args := make([]any, 0, 2*n)
+		for _, p := range part {
+			args = append(args, string(p.Profile), string(p.Device))
+		}
+		for range n - len(part) {
+			args = append(args, "", "")
+		}
+		rows, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (x row, err error) {
+			return x, r.Scan(&x.Profile, &x.Device, &x.Type, &x.Period, &x.Retention)
+		}, `SELECT profile_id, id, type, chunk_period, chunk_retention FROM device
+			WHERE (profile_id, id) IN (VALUES `+sqldb.RowsOf(1, n, "TEXT", "TEXT")+`)`, args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range rows {
+			out[x.Place] = x.Chunking
+		}
+	}
+	return out, nil
 }
 
 // Present reports whether a device is there and, inside a transaction, makes sure that it stays until the
@@ -71,14 +126,21 @@ func (s *Service) Present(ctx context.Context, p id.Profile, d id.Device) (bool,
 // Limited is a device with soft limits of its own, 0 for none.
 type Limited struct {
 	ID                  id.Device
+	Name                string
 	RPMInput, RPMOutput int64
 }
 
-// Limited lists the devices of a profile that have soft limits of their own, at most most of them, oldest first.
-func (s *Service) Limited(ctx context.Context, p id.Profile, most int) ([]Limited, error) {
+// Limited lists the devices of a profile that have soft limits of their own and that the caller may see, at most most of
+// them, oldest first.
+func (s *Service) Limited(ctx context.Context, who auth.Caller, p id.Profile, most int) ([]Limited, error) {
+	w := sqldb.NewWhere("profile_id = ? AND (rpm_input > 0 OR rpm_output > 0)", p)
+	if cond, args := s.Within(who, p, "id"); cond != "" {
+		w.And(cond, args...)
+	}
+	limit := w.Arg(most)
 	return sqldb.All(ctx, s.db, func(r sqldb.Scanner) (l Limited, err error) {
-		return l, r.Scan(&l.ID, &l.RPMInput, &l.RPMOutput)
-	}, `SELECT id, rpm_input, rpm_output FROM device WHERE profile_id = $1 AND (rpm_input > 0 OR rpm_output > 0) ORDER BY id LIMIT $2`, p, most)
+		return l, r.Scan(&l.ID, &l.Name, &l.RPMInput, &l.RPMOutput)
+	}, `SELECT id, name, rpm_input, rpm_output FROM device`+w.SQL()+` ORDER BY id LIMIT `+limit, w.Args()...)
 }
 
 var errInactive = fault.New(fault.Forbidden, "Device not found or inactive")
@@ -86,7 +148,7 @@ var errInactive = fault.New(fault.Forbidden, "Device not found or inactive")
 // Ingest is View for a device that must be switched on. It returns forbidden "Device not found or inactive"
 // for one that is not, and for one that is not there.
 func (s *Service) Ingest(ctx context.Context, p id.Profile, d id.Device) (View, error) {
-	v, err := s.View(ctx, p, d)
+	v, err := s.view(ctx, p, d)
 	if fault.Is(err, fault.NotFound) || err == nil && !v.Active {
 		return v, errInactive
 	}

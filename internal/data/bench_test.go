@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"paddock/internal/auth"
 	"paddock/internal/device"
 	"paddock/internal/kit/clock"
 	"paddock/internal/kit/sqldb"
@@ -49,7 +50,7 @@ func BenchmarkIngest(b *testing.B) {
 							fmt.Fprintf(&s, `{"variable":"v%d","value":%d.5,"unit":"C","time":%d}`, j%5, i, k.now.Now().UnixMilli()-int64(j))
 						}
 						s.WriteByte(']')
-						if _, err := k.Store(context.Background(), k.p, k.d, []byte(s.String()), ""); err != nil {
+						if _, err := k.Store(context.Background(), auth.SystemCaller(), k.p, k.d, []byte(s.String()), ""); err != nil {
 							b.Error(err)
 							return
 						}
@@ -100,7 +101,7 @@ func BenchmarkRound(b *testing.B) {
 					for i := range items {
 						k := tanks[at%len(tanks)]
 						at++
-						view, err := r.devices.View(context.Background(), k.p, k.d)
+						view, err := r.devices.View(context.Background(), auth.SystemCaller(), k.p, k.d)
 						if err != nil {
 							b.Fatal(err)
 						}

@@ -78,10 +78,10 @@ func TestRefusedStoresNothingMetersNothing(t *testing.T) {
 		if in, rec := r.used(p, plan.Input), r.used(p, plan.DataRecords); in != 0 || rec != 0 {
 			t.Errorf("input is %d, data_records %d", in, rec)
 		}
-		if _, err := k.Store(context.Background(), p, k.d, []byte(n(1, "a")), strings.Repeat("k", 256)); !fault.Is(err, fault.Invalid) {
+		if _, err := k.Store(context.Background(), auth.SystemCaller(), p, k.d, []byte(n(1, "a")), strings.Repeat("k", 256)); !fault.Is(err, fault.Invalid) {
 			t.Errorf("a key of 256 characters: %v", err)
 		}
-		if _, err := k.Store(context.Background(), p, k.d, []byte(n(1, "a")), "é"); !fault.Is(err, fault.Invalid) {
+		if _, err := k.Store(context.Background(), auth.SystemCaller(), p, k.d, []byte(n(1, "a")), "é"); !fault.Is(err, fault.Invalid) {
 			t.Errorf("a key that is not ASCII: %v", err)
 		}
 		r.clean()
@@ -317,7 +317,7 @@ func TestImmutable(t *testing.T) {
 		_, err := k.try(`[` + at("2026-05-01") + `,` + at("2020-01-01") + `]`)
 		refused(t, err, fault.Invalid, "[1].time: Time must be between")
 		k.send(`[` + at("2026-03-01T00:00:00.000Z") + `,` + at("2026-03-31T23:59:59.999Z") + `,` + at("2026-04-01T00:00:00.000Z") + `,` + at("2026-05-17T23:59:59.999Z") + `,` + at("2026-05-02") + `,` + at("2026-05-03") + `]`)
-		chunks, err := k.Chunks(context.Background(), p, k.d)
+		chunks, err := k.Chunks(context.Background(), auth.SystemCaller(), p, k.d)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -462,7 +462,7 @@ func TestInactiveAndForeign(t *testing.T) {
 			if _, err := thief.delete(""); !fault.Is(err, fault.NotFound) {
 				t.Errorf("deleting: %v", err)
 			}
-			if _, err := r.Amount(context.Background(), thief.p, thief.d); !fault.Is(err, fault.NotFound) {
+			if _, err := r.Amount(context.Background(), auth.SystemCaller(), thief.p, thief.d); !fault.Is(err, fault.NotFound) {
 				t.Errorf("counting: %v", err)
 			}
 			if err := r.Empty(context.Background(), thief.who(), thief.p, thief.d); !fault.Is(err, fault.NotFound) {
@@ -710,7 +710,7 @@ func TestConvert(t *testing.T) {
 			t.Fatal(err)
 		}
 		k.send(n(1, "a"))
-		if cs, err := r.Chunks(ctx, p, k.d); err != nil || len(cs) != 1 {
+		if cs, err := r.Chunks(ctx, auth.SystemCaller(), p, k.d); err != nil || len(cs) != 1 {
 			t.Fatal(cs, err)
 		}
 		r.clean()
@@ -722,7 +722,9 @@ func TestIdempotency(t *testing.T) {
 		ctx := context.Background()
 		p := r.profile()
 		k, other := r.mutable(p), r.mutable(p)
-		send := func(k tank, body, key string) (int, error) { return r.Store(ctx, p, k.d, []byte(body), key) }
+		send := func(k tank, body, key string) (int, error) {
+			return r.Store(ctx, auth.SystemCaller(), p, k.d, []byte(body), key)
+		}
 		for range 3 {
 			if got, err := send(k, n(4, "a"), "one"); err != nil || got != 4 {
 				t.Fatal(got, err)
@@ -880,7 +882,7 @@ func TestOnStored(t *testing.T) {
 		if want := fmt.Sprintln(true, true, 1, "a", k.rows("")[0]["id"]); len(told) != 1 || told[0] != want {
 			t.Fatalf("told %q, want %q", told, want)
 		}
-		if d, err := r.devices.Get(context.Background(), p, k.d); err != nil || d.LastInput != noon.UnixMilli() {
+		if d, err := r.devices.Get(context.Background(), auth.SystemCaller(), p, k.d); err != nil || d.LastInput != noon.UnixMilli() {
 			t.Fatalf("last input is %d, %v", d.LastInput, err)
 		}
 	})

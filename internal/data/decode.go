@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"paddock/internal/id"
+	"paddock/internal/kit/check"
 	"paddock/internal/kit/fault"
 )
 
@@ -34,8 +35,9 @@ const forbidden = "*?!<>.-=$"
 // draft is a point as the client wrote it, and which members it wrote.
 type draft struct {
 	Point
-	id  string
-	has member
+	id     string
+	device string // in archives
+	has    member
 }
 
 type member uint16
@@ -50,6 +52,7 @@ const (
 	hasTime
 	hasLocation
 	hasMetadata
+	hasDevice
 )
 
 // decoder reads one body. It is the hottest reader of the house: written out by hand, pooled, and checked by
@@ -59,6 +62,7 @@ type decoder struct {
 	buf    *bytes.Buffer
 	now    int64
 	many   bool
+	filed  bool // it is a line of an archive: which says all itself, and nothing else
 	i      int
 	intern [64]string
 }
@@ -103,7 +107,7 @@ func decodeDrafts(body []byte, now int64, edit bool) ([]draft, error) {
 	defer decoders.Put(d)
 	*d.buf = *bytes.NewBuffer(body)
 	d.json.Reset(d.buf)
-	d.now, d.many, d.i = now, false, 0
+	d.now, d.many, d.filed, d.i = now, false, false, 0
 
 	var out []draft
 	switch d.json.PeekKind() {
@@ -213,7 +217,15 @@ func (d *decoder) point(p *draft, edit bool) error {
 			}
 			err = d.skip()
 		default:
-			err = d.skip()
+			switch {
+			case !d.filed:
+				err = d.skip()
+			case string(key) == "device":
+				m = hasDevice
+				p.device, err = d.text("device", 0, false)
+			default:
+				err = d.wrong(short(string(key)), "is no member of a point")
+			}
 		}
 		if err != nil {
 			return err
@@ -251,24 +263,8 @@ func (d *decoder) shallow(raw jsontext.Value) error {
 	if raw.Kind() != '{' && raw.Kind() != '[' {
 		return nil
 	}
-	level, quoted := d.json.StackDepth(), false
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case quoted:
-			if c == '\\' {
-				i++
-			} else if c == '"' {
-				quoted = false
-			}
-		case c == '"':
-			quoted = true
-		case c == '{' || c == '[':
-			if level++; level > maxDepth {
-				return fault.Field("body", "is nested more than %d levels deep", maxDepth)
-			}
-		case c == '}' || c == ']':
-			level--
-		}
+	if !check.Shallow(raw, d.json.StackDepth(), maxDepth) {
+		return fault.Field("body", "is nested more than %d levels deep", maxDepth)
 	}
 	return nil
 }

@@ -34,8 +34,8 @@ func (s *Service) Routes() []web.Route {
 // Answer is what a data query gives: rows, or a bare number for count, sum and avg.
 type Answer struct{ json jsontext.Value }
 
-// MarshalJSONTo writes the answer.
-func (a Answer) MarshalJSONTo(enc *jsontext.Encoder) error { return enc.WriteValue(a.json) }
+// JSON is the answer as it goes out.
+func (a Answer) JSON() []byte { return a.json }
 
 // JSONSchemaOneOf tells the API document what an answer may be.
 func (Answer) JSONSchemaOneOf() []any { return []any{[]Row{}, float64(0)} }
@@ -115,7 +115,7 @@ func (s *Service) storeRoute(ctx context.Context, who auth.Caller, in bodyIn) (s
 }
 
 func (s *Service) send(ctx context.Context, who auth.Caller, d id.Device, in body) (string, error) {
-	n, err := s.Store(ctx, who.ProfileID, d, in.Body, in.Request.HTTP.Header.Get("Idempotency-Key"))
+	n, err := s.Store(ctx, who, who.ProfileID, d, in.Body, in.Request.HTTP.Header.Get("Idempotency-Key"))
 	if err != nil {
 		return "", err
 	}
@@ -159,7 +159,7 @@ func (s *Service) erase(ctx context.Context, who auth.Caller, d id.Device, in fi
 }
 
 func (s *Service) amountRoute(ctx context.Context, who auth.Caller, in deviceIn) (int64, error) {
-	return s.Amount(ctx, who.ProfileID, in.ID)
+	return s.Amount(ctx, who, who.ProfileID, in.ID)
 }
 
 func (s *Service) emptyRoute(ctx context.Context, who auth.Caller, in deviceIn) (string, error) {
@@ -178,7 +178,7 @@ type ChunkRow struct {
 }
 
 func (s *Service) chunksRoute(ctx context.Context, who auth.Caller, in deviceIn) ([]ChunkRow, error) {
-	list, err := s.Chunks(ctx, who.ProfileID, in.ID)
+	list, err := s.Chunks(ctx, who, who.ProfileID, in.ID)
 	out := make([]ChunkRow, len(list))
 	for i, c := range list {
 		out[i] = ChunkRow{ID: c.ID, From: web.Time(c.From), To: web.Time(c.To), Amount: c.Amount}
@@ -208,13 +208,13 @@ type VariableRow struct {
 }
 
 func (s *Service) variablesRoute(ctx context.Context, who auth.Caller, in variablesIn) ([]VariableRow, error) {
-	list, err := s.Variables(ctx, who.ProfileID, in.ID, in.Amount)
+	list, err := s.Variables(ctx, who, who.ProfileID, in.ID, in.Amount)
 	if err != nil {
 		return nil, err
 	}
 	var name *string
 	if in.OriginName {
-		d, err := s.devices.Get(ctx, who.ProfileID, in.ID)
+		d, err := s.devices.Get(ctx, who, who.ProfileID, in.ID)
 		if err != nil {
 			return nil, err
 		}

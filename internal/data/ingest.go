@@ -10,18 +10,19 @@ import (
 	"strings"
 	"time"
 
+	"paddock/internal/auth"
 	"paddock/internal/device"
 	"paddock/internal/id"
 	"paddock/internal/kit/crash"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
+	"paddock/internal/kit/web"
 	"paddock/internal/usage"
 )
 
 const (
 	mutableMost = 50_000    // points of a mutable device
 	chunkMost   = 1_000_000 // points of a chunk of an immutable device
-	maxKey      = 255       // bytes of an Idempotency-Key
 	keepKeys    = 24 * time.Hour
 )
 
@@ -64,8 +65,8 @@ func (it *item) wants() []*want {
 // nothing then. It returns how many points were stored. Faults: Invalid naming the member; forbidden for an
 // inactive device or a paused profile; limit_reached when input, data_records or the device is full; conflict
 // for a key that came with another body.
-func (s *Service) Store(ctx context.Context, p id.Profile, d id.Device, body []byte, key string) (int, error) {
-	view, err := s.devices.View(ctx, p, d)
+func (s *Service) Store(ctx context.Context, who auth.Caller, p id.Profile, d id.Device, body []byte, key string) (int, error) {
+	view, err := s.devices.View(ctx, who, p, d)
 	if err != nil {
 		return 0, err
 	}
@@ -75,7 +76,7 @@ func (s *Service) Store(ctx context.Context, p id.Profile, d id.Device, body []b
 	if err := s.usage.CheckActive(ctx, p); err != nil {
 		return 0, err
 	}
-	if err := checkKey(key); err != nil {
+	if err := web.CheckIdempotencyKey(key); err != nil {
 		return 0, err
 	}
 	now := s.clock.Now().UnixMilli()
@@ -106,18 +107,6 @@ func many(body []byte) bool {
 		}
 	}
 	return false
-}
-
-func checkKey(key string) error {
-	if len(key) > maxKey {
-		return fault.Field("Idempotency-Key", "has %d characters; at most %d are allowed", len(key), maxKey)
-	}
-	for i := 0; i < len(key); i++ {
-		if key[i] < ' ' || key[i] > '~' {
-			return fault.Field("Idempotency-Key", "must be printable ASCII")
-		}
-	}
-	return nil
 }
 
 // deviceFull is the detail of a refusal by a device or chunk that can hold no more than most points.
@@ -399,7 +388,7 @@ func (s *Service) claim(ctx context.Context, items []*item, errs []error) (live 
 		k := claimKey{it.profile, it.device, it.key}
 		if leader, ok := first[k]; ok {
 			if items[leader].body != it.body {
-				errs[i] = errOtherBody
+				errs[i] = web.ErrOtherBody
 				continue
 			}
 			if followers == nil {
@@ -426,7 +415,7 @@ func (s *Service) claim(ctx context.Context, items []*item, errs []error) (live 
 			}
 			items[i].repeated, items[i].stored = true, n
 			if body != items[i].body {
-				errs[i] = errOtherBody
+				errs[i] = web.ErrOtherBody
 			}
 		}
 	}
@@ -437,8 +426,6 @@ func (s *Service) claim(ctx context.Context, items []*item, errs []error) (live 
 	}
 	return live, followers, nil
 }
-
-var errOtherBody = fault.New(fault.Conflict, "Idempotency-Key: this key came with another body before")
 
 // writeKeys inserts the keys that were not there, or were older than a day.
 func (s *Service) writeKeys(ctx context.Context, items []*item, leaders []int) (map[claimKey]bool, error) {

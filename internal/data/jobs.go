@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"paddock/internal/auth"
 	"paddock/internal/device"
 	"paddock/internal/id"
 	"paddock/internal/kit/fault"
@@ -73,8 +74,20 @@ func (s *Service) Retain(ctx context.Context) error {
 		if len(list) == 0 {
 			return nil
 		}
-		for _, a := range list {
+		places := make([]device.Place, len(list))
+		for i, a := range list {
+			places[i] = device.Place{Profile: a.profile, Device: a.device}
+		}
+		found, err := s.devices.Chunkings(ctx, places)
+		if err != nil {
+			return fmt.Errorf("read how long devices keep their chunks: %w", err)
+		}
+		for i, a := range list {
 			at = a.owner
+			c := found[places[i]]
+			if c.Type != device.Immutable || a.start >= keeps(c.Period, c.Retention, now) {
+				continue
+			}
 			if err := s.retain(ctx, a, now); err != nil {
 				return err
 			}
@@ -89,7 +102,7 @@ type owner struct {
 }
 
 func (s *Service) retain(ctx context.Context, o aged, now int64) error {
-	v, err := s.devices.View(ctx, o.profile, o.device)
+	v, err := s.devices.View(ctx, auth.SystemCaller(), o.profile, o.device)
 	if fault.Is(err, fault.NotFound) { // its profile is being purged
 		return nil
 	}

@@ -45,7 +45,12 @@ func periodShift(p device.Period, start int64, n int) int64 {
 // oldest is the start of the oldest chunk that an immutable device keeps now: retention counts whole periods
 // besides the current one.
 func oldest(v device.View, now int64) int64 {
-	return periodShift(v.ChunkPeriod, periodStart(v.ChunkPeriod, now), -int(v.ChunkRetention))
+	return keeps(v.ChunkPeriod, v.ChunkRetention, now)
+}
+
+// keeps is the start of the oldest chunk that is kept now, of so many periods besides the current one.
+func keeps(p device.Period, retention, now int64) int64 {
+	return periodShift(p, periodStart(p, now), -int(retention))
 }
 
 // window is the range of times that an immutable device takes now: from the oldest chunk it keeps to the end

@@ -244,6 +244,12 @@ var (
 // number tells whether the answer is a bare number.
 func (o *query) number() bool { return o.mode == modeCount || o.mode == modeSum || o.mode == modeAvg }
 
+// lastOfOne says that the query asks for the last point of one variable, whenever that was.
+func (o *query) lastOfOne() bool {
+	last := o.mode == modeLastItem || o.mode == modeLastValue || o.mode == modeLastLocation
+	return last && len(o.variables) == 1 && len(o.ids) == 0 && !o.bounded
+}
+
 // filter is what the query asks beyond variables and time; nil for nothing.
 func (o *query) filter() *filter {
 	f := &filter{groups: o.groups, values: o.values}
@@ -339,10 +345,4 @@ func addMonths(t time.Time, n int) time.Time {
 	first := time.Date(y, m+time.Month(n), 1, 0, 0, 0, 0, t.Location())
 	h, mi, s := t.Clock()
 	return time.Date(first.Year(), first.Month(), min(d, daysIn(first.Year(), int(first.Month()))), h, mi, s, t.Nanosecond(), t.Location())
-}
-
-// lastOfOne says that the query asks for the last point of one variable, whenever that was.
-func (o *query) lastOfOne() bool {
-	last := o.mode == modeLastItem || o.mode == modeLastValue || o.mode == modeLastLocation
-	return last && len(o.variables) == 1 && len(o.ids) == 0 && !o.bounded
 }

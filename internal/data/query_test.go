@@ -17,6 +17,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"paddock/internal/auth"
 	"paddock/internal/device"
 	"paddock/internal/id"
 	"paddock/internal/kit/fault"
@@ -770,7 +771,7 @@ func TestVariables(t *testing.T) {
 	onBoth(t, func(t *testing.T, r *rig) {
 		k := r.immutable(r.profile(), device.Day, 3)
 		k.send(`[{"variable":"b","time":"2026-05-15"},{"variable":"b"},{"variable":"a"}]`)
-		got, err := r.Variables(context.Background(), k.p, k.d, true)
+		got, err := r.Variables(context.Background(), auth.SystemCaller(), k.p, k.d, true)
 		if err != nil || fmt.Sprint(got) != "[{a 1} {b 2}]" {
 			t.Fatal(got, err)
 		}

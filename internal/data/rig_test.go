@@ -66,7 +66,7 @@ func newRig(t testing.TB, db *sqldb.DB, now *clock.Manual) *rig {
 		t.Fatal(err)
 	}
 	log := audit.New(db, now)
-	accounts := account.New(db, log, mailer, account.Config{Signup: account.Open}, now)
+	accounts := account.New(db, log, mailer, account.Config{HashMemory: 64, Signup: account.Open}, now)
 	profiles := profile.New(db, accounts, plan.Builtin(), log, files, now)
 	tokens := token.New(db, accounts, profiles, log, sealer, now)
 	use := usage.New(db, profiles, accounts, log, now)
@@ -154,7 +154,7 @@ func (k tank) who() auth.Caller {
 }
 
 func (k tank) try(body string) (int, error) {
-	return k.Store(context.Background(), k.p, k.d, []byte(body), "")
+	return k.Store(context.Background(), auth.SystemCaller(), k.p, k.d, []byte(body), "")
 }
 
 // send stores points, which must be accepted.
@@ -231,7 +231,7 @@ func (k tank) delete(raw string) (int64, error) {
 
 func (k tank) amount() int64 {
 	k.t.Helper()
-	n, err := k.Amount(context.Background(), k.p, k.d)
+	n, err := k.Amount(context.Background(), auth.SystemCaller(), k.p, k.d)
 	if err != nil {
 		k.t.Fatal(err)
 	}

@@ -52,6 +52,7 @@ func New(db *sqldb.DB, profiles *profile.Service, use *usage.Service, devices *d
 	s.ingest = sqldb.NewBatch(db, "ingest", s.round)
 	devices.OnDelete(s.deviceDeleted)
 	devices.OnConvert(s.deviceConverted)
+	devices.KeepsData(s.Empty, s.store.amounts)
 	return s
 }
 
@@ -75,7 +76,7 @@ func (s *Service) start(ctx context.Context) error {
 // view is what there is to know of a device for a caller's request. It returns not_found for a device that is
 // not the profile's, and forbidden to everybody but a person at the console while the profile is paused.
 func (s *Service) view(ctx context.Context, who auth.Caller, p id.Profile, d id.Device) (device.View, error) {
-	v, err := s.devices.View(ctx, p, d)
+	v, err := s.devices.View(ctx, who, p, d)
 	if err != nil {
 		return v, err
 	}
@@ -148,8 +149,8 @@ func (s *Service) answer(ctx context.Context, p id.Profile, d id.Device, v devic
 }
 
 // Amount is how many points a device holds.
-func (s *Service) Amount(ctx context.Context, p id.Profile, d id.Device) (int64, error) {
-	v, err := s.devices.View(ctx, p, d)
+func (s *Service) Amount(ctx context.Context, who auth.Caller, p id.Profile, d id.Device) (int64, error) {
+	v, err := s.devices.View(ctx, who, p, d)
 	if err != nil {
 		return 0, err
 	}
@@ -171,8 +172,8 @@ type Variable struct {
 }
 
 // Variables lists the names that a device has points of, in order.
-func (s *Service) Variables(ctx context.Context, p id.Profile, d id.Device, counted bool) ([]Variable, error) {
-	v, err := s.devices.View(ctx, p, d)
+func (s *Service) Variables(ctx context.Context, who auth.Caller, p id.Profile, d id.Device, counted bool) ([]Variable, error) {
+	v, err := s.devices.View(ctx, who, p, d)
 	if err != nil {
 		return nil, err
 	}
@@ -233,6 +234,11 @@ func (s *Service) Delete(ctx context.Context, who auth.Caller, p id.Profile, d i
 			}
 			if n, err = s.store.remove(ctx, k, v.ProfileNo, nos); err != nil {
 				return fmt.Errorf("remove points: %w", err)
+			}
+			if n > 0 {
+				if err := s.noteOfPerson(ctx, who, p, d, fmt.Sprintf("%d data registers of a device deleted", n)); err != nil {
+					return err
+				}
 			}
 			return s.usage.Release(ctx, p, plan.DataRecords, n)
 		})
@@ -322,7 +328,7 @@ func (s *Service) Edit(ctx context.Context, who auth.Caller, p id.Profile, d id.
 				return fmt.Errorf("edit a point: %w", err)
 			}
 		}
-		return nil
+		return s.noteOfPerson(ctx, who, p, d, fmt.Sprintf("%d data registers of a device edited", len(drafts)))
 	})
 }
 
@@ -376,6 +382,14 @@ func (s *Service) note(ctx context.Context, who auth.Caller, p id.Profile, d id.
 	return s.audit.Write(ctx, who, audit.Event{Profile: p, Resource: "device", ResourceID: string(d), Message: message})
 }
 
+// noteOfPerson is note for what devices do all the time, and people rarely: only what people do is an event.
+func (s *Service) noteOfPerson(ctx context.Context, who auth.Caller, p id.Profile, d id.Device, message string) error {
+	if who.Kind == auth.Device {
+		return nil
+	}
+	return s.note(ctx, who, p, d, message)
+}
+
 // Chunk is a period of an immutable device's data, or all of a mutable one's.
 type Chunk struct {
 	ID       string
@@ -384,8 +398,8 @@ type Chunk struct {
 }
 
 // Chunks lists what a device holds, oldest first.
-func (s *Service) Chunks(ctx context.Context, p id.Profile, d id.Device) ([]Chunk, error) {
-	v, err := s.devices.View(ctx, p, d)
+func (s *Service) Chunks(ctx context.Context, who auth.Caller, p id.Profile, d id.Device) ([]Chunk, error) {
+	v, err := s.devices.View(ctx, who, p, d)
 	if err != nil {
 		return nil, err
 	}

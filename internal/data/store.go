@@ -44,11 +44,12 @@ type store struct {
 	numbers *numbers
 	cache   *seriesCache
 	far     *gate.Gate // reads that walk over many points
+	still   *gate.Gate // exports that hold a snapshot while they wait for far: one, so that connections are left for the others
 	most    int        // see most; tests make it small
 }
 
 func newStore(db *sqldb.DB, n *numbers) *store {
-	return &store{db: db, numbers: n, cache: newSeriesCache(maxCachedSeries), far: gate.New(gate.Config{Total: farReaders(), Each: farReaders()}), most: most}
+	return &store{db: db, numbers: n, cache: newSeriesCache(maxCachedSeries), far: gate.New(gate.Config{Total: farReaders(), Each: farReaders()}), still: gate.New(gate.Config{Total: 1, Each: 1}), most: most}
 }
 
 // farReaders is how many reads that walk over many points run at once: as many as half the processors, so that the
@@ -111,19 +112,6 @@ type want struct {
 	added       map[string]int64 // the part of series that add made
 }
 
-// sizes are the numbers of rows that statements come in; shorter lists are filled up with rows that match
-// nothing. Few texts mean few prepared statements; few empty rows mean little work for nothing.
-var sizes = []int{1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256}
-
-func sizeFor(n int) int {
-	for _, s := range sizes {
-		if n <= s {
-			return s
-		}
-	}
-	return sizes[len(sizes)-1]
-}
-
 // room adds each want's n to its chunk's counter where the sum stays within most, and makes chunks that are
 // not there when exists says that the device is. It sets granted and, where granted, epoch. wants name each
 // chunk once.
@@ -134,8 +122,8 @@ func (s *store) room(ctx context.Context, wants []*want, exists func(ctx context
 		w.granted, w.gone, w.fresh = false, false, false
 		byKey[w.chunkKey] = w
 	}
-	for part := range slices.Chunk(wants, sizes[len(sizes)-1]) {
-		size := sizeFor(len(part))
+	for part := range slices.Chunk(wants, sqldb.MaxSize) {
+		size := sqldb.SizeFor(len(part))
 		args := make([]any, 0, size*6)
 		for _, w := range part {
 			args = append(args, w.profile, w.device, w.start, w.n, w.last, w.most)
@@ -193,7 +181,7 @@ func (s *store) room(ctx context.Context, wants []*want, exists func(ctx context
 	return nil
 }
 
-var roomSQL = bySize(func(n int) string {
+var roomSQL = sqldb.BySize(func(n int) string {
 	return `UPDATE chunk SET points = chunk.points + v.column4,
 			last_no = CASE WHEN chunk.last_no > v.column5 THEN chunk.last_no ELSE v.column5 END
 		FROM (VALUES ` + sqldb.RowsOf(1, n, "TEXT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT") + `) AS v
@@ -202,18 +190,10 @@ var roomSQL = bySize(func(n int) string {
 		RETURNING profile_id, device_id, start, epoch`
 })
 
-func bySize(f func(n int) string) map[int]string {
-	m := map[int]string{}
-	for _, n := range sizes {
-		m[n] = f(n)
-	}
-	return m
-}
-
 // present tells which wants' chunks exist.
 func (s *store) present(ctx context.Context, wants []*want) (map[chunkKey]bool, error) {
 	there := map[chunkKey]bool{}
-	for part := range slices.Chunk(wants, sizes[len(sizes)-1]) {
+	for part := range slices.Chunk(wants, sqldb.MaxSize) {
 		keys := make([]chunkKey, len(part))
 		for i, w := range part {
 			keys[i] = w.chunkKey
@@ -237,7 +217,7 @@ func (s *store) present(ctx context.Context, wants []*want) (map[chunkKey]bool, 
 }
 
 func keyArgs(keys []chunkKey) (size int, args []any) {
-	size = sizeFor(len(keys))
+	size = sqldb.SizeFor(len(keys))
 	args = make([]any, 0, size*3)
 	for _, k := range keys {
 		args = append(args, k.profile, k.device, k.start)
@@ -403,8 +383,8 @@ func (s *store) resolve(ctx context.Context, wants []*want) error {
 // them all.
 func (s *store) turn(ctx context.Context, wants []*want) error {
 	known := slices.DeleteFunc(slices.Clone(wants), func(w *want) bool { return w.fresh })
-	for part := range slices.Chunk(known, sizes[len(sizes)-1]) {
-		size := sizeFor(len(part))
+	for part := range slices.Chunk(known, sqldb.MaxSize) {
+		size := sqldb.SizeFor(len(part))
 		args := make([]any, 0, 4*size)
 		for _, w := range part {
 			w.epoch = s.numbers.take(1)
@@ -428,7 +408,7 @@ func (s *store) loadSeries(ctx context.Context, wants []*want) error {
 	for _, w := range wants {
 		byKey[w.chunkKey] = w
 	}
-	for part := range slices.Chunk(wants, sizes[len(sizes)-1]) {
+	for part := range slices.Chunk(wants, sqldb.MaxSize) {
 		keys := make([]chunkKey, len(part))
 		for i, w := range part {
 			keys[i] = w.chunkKey
@@ -489,15 +469,16 @@ type row struct {
 	*Point
 }
 
-// insertSizes are the numbers of rows in an INSERT, largest first. A round of a busy server has some dozens: those
-// fit into one.
-var insertSizes = func() []int {
-	out := []int{256, 128}
-	for n := 64; n > 0; n-- {
-		out = append(out, n)
+// insertSize is how many of n rows the next INSERT takes. A round of a busy server has some dozens: those fit into one.
+func insertSize(n int) int {
+	switch {
+	case n >= 256:
+		return 256
+	case n >= 128:
+		return 128
 	}
-	return out
-}()
+	return min(n, 64)
+}
 
 // Most points are a number, perhaps with a unit. They are inserted without naming the columns they leave
 // empty, which saves a third of the arguments.
@@ -508,8 +489,10 @@ var (
 
 func insertBySize(text string, columns int) map[int]string {
 	m := map[int]string{}
-	for _, n := range insertSizes {
-		m[n] = text + sqldb.Rows(1, n, columns)
+	for n := 1; n <= 256; n++ {
+		if insertSize(n) == n {
+			m[n] = text + sqldb.Rows(1, n, columns)
+		}
 	}
 	return m
 }
@@ -539,13 +522,7 @@ func (s *store) insert(ctx context.Context, batch []row) error {
 func (s *store) insertRows(ctx context.Context, batch []row, texts map[int]string, full bool) error {
 	var args []any
 	for len(batch) > 0 {
-		n := 1
-		for _, size := range insertSizes {
-			if size <= len(batch) {
-				n = size
-				break
-			}
-		}
+		n := insertSize(len(batch))
 		args = args[:0]
 		for _, p := range batch[:n] {
 			args = append(args, p.no, p.profileNo, p.series, p.Time, int64(p.Kind), p.num(), orNull(p.Unit), orNull(p.Group))

@@ -74,6 +74,21 @@ func (s *store) amount(ctx context.Context, p id.Profile, d id.Device, from int6
 	return n, err
 }
 
+// amounts is how many points some devices hold together, those included that retention is about to end.
+func (s *store) amounts(ctx context.Context, p id.Profile, ds []id.Device) (int64, error) {
+	var sum int64
+	for part := range slices.Chunk(ds, 500) {
+		w := sqldb.NewWhere("profile_id = ?", p)
+		sqldb.In(w, "device_id", part)
+		var n int64
+		if err := s.db.QueryRow(ctx, `SELECT CAST(COALESCE(SUM(points), 0) AS BIGINT) FROM chunk`+w.SQL(), w.Args()...).Scan(&n); err != nil {
+			return 0, fmt.Errorf("count the points of devices: %w", err)
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
 // key is a place in a series: points lie by time, then number.
 type key struct{ time, no int64 }
 
@@ -302,7 +317,7 @@ func (s *store) pages(ctx context.Context, q sel, spans []span, desc bool, limit
 			return jobs
 		}
 		instant := jobs[0].instant
-		for size := sizeFor(len(jobs)); len(jobs) < size; {
+		for size := sqldb.SizeFor(len(jobs)); len(jobs) < size; {
 			jobs = append(jobs, job{-1, stretch{instant: instant}})
 		}
 		return jobs
@@ -517,7 +532,7 @@ func (s *store) byNo(ctx context.Context, profileNo int64, nos []int64) ([]Point
 }
 
 func numberArgs(profileNo int64, nos []int64) (size int, args []any) {
-	size = sizeFor(len(nos))
+	size = sqldb.SizeFor(len(nos))
 	args = make([]any, 0, 2*size)
 	for _, no := range nos {
 		args = append(args, profileNo, no)

@@ -19,6 +19,11 @@ type Counts struct{ Points, Devices, Profiles int64 }
 // and usage say. It reads one instant, so it may run beside a live server; it reads every point, so it takes
 // its time. Findings are never nil.
 func (s *Service) Verify(ctx context.Context) ([]usage.Finding, Counts, error) {
+	return s.VerifyTold(ctx, func(done, total int) {})
+}
+
+// VerifyTold is Verify that tells how many profiles it has recounted, of how many.
+func (s *Service) VerifyTold(ctx context.Context, told func(done, total int)) ([]usage.Finding, Counts, error) {
 	out, counts := []usage.Finding{}, Counts{}
 	err := s.db.Snapshot(ctx, func(ctx context.Context) error {
 		held, err := s.usage.Stocks(ctx, plan.DataRecords)
@@ -39,7 +44,8 @@ func (s *Service) Verify(ctx context.Context) ([]usage.Finding, Counts, error) {
 			all = append(all, p)
 		}
 		slices.Sort(all)
-		for _, p := range all {
+		for i, p := range all {
+			told(i, len(all))
 			h, known := held[p]
 			if !known {
 				continue // deleted, and waiting for the purge

@@ -139,6 +139,7 @@ func New(db *sqldb.DB, profiles *profile.Service, use *usage.Service, devices *d
 	s := &Service{db: db, profiles: profiles, usage: use, devices: devices, audit: log, clock: clk, maxByTag: maxByTag, tagSlice: tagSlice}
 	s.silence.started = s.now()
 	profiles.OnResume(s.resumed)
+	profiles.OnRestore(func(ctx context.Context, _ auth.Caller, r profile.Restored) error { return s.resumed(ctx, r.ID) })
 	devices.OnEdit(s.deviceEdited)
 	devices.OnDelete(s.deviceDeleted)
 	return s
@@ -182,7 +183,7 @@ func (s *Service) Acknowledge(ctx context.Context, who auth.Caller, p id.Profile
 		if seen {
 			at, by = s.now(), who.AccountID
 		}
-		there, changed, err := s.acknowledge(ctx, p, a, at, by)
+		there, changed, err := s.acknowledge(ctx, who, p, a, at, by)
 		if err != nil || there && !changed {
 			return err
 		}
@@ -197,10 +198,10 @@ func (s *Service) Acknowledge(ctx context.Context, who auth.Caller, p id.Profile
 	})
 }
 
-// AcknowledgeAll does so for all alerts of a profile that were raised until now, and says for how many.
+// AcknowledgeAll does so for all alerts of a profile that were raised until now and that the caller may see, and says for how many.
 func (s *Service) AcknowledgeAll(ctx context.Context, who auth.Caller, p id.Profile) (n int64, err error) {
 	err = s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
-		if n, err = s.acknowledgeAll(ctx, p, s.now(), who.AccountID); err != nil || n == 0 {
+		if n, err = s.acknowledgeAll(ctx, who, p, s.now(), who.AccountID); err != nil || n == 0 {
 			return err
 		}
 		return s.audit.Write(ctx, who, audit.Event{Profile: p, Resource: "alert", Message: fmt.Sprintf("%d alerts acknowledged", n)})

@@ -59,7 +59,7 @@ func open(t testing.TB, db *sqldb.DB) *house {
 	h.node = h.start()
 	a, err := h.accounts.Create(t.Context(), auth.SystemCaller(), account.CreateInput{Name: "Ada", Email: "ada@example.test", Password: "correct horse battery", Plan: "house"})
 	must(t, err)
-	h.who = auth.Caller{Kind: auth.Session, AccountID: a.ID, OwnerID: a.ID, Permission: auth.Full, Reach: auth.ReachAccount}
+	h.who = auth.Caller{Kind: auth.Session, AccountID: a.ID, OwnerID: a.ID, Role: auth.Owner, Permission: auth.Full, Reach: auth.ReachAccount}
 	h.p = h.profile()
 	h.profile()
 	h.who.ProfileID = h.p
@@ -80,7 +80,7 @@ func (h *house) start() node {
 	h.t.Cleanup(func() { files.Close() })
 	sealer, err := seal.Parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
 	must(h.t, err)
-	accounts := account.New(h.db, log, mailer, account.Config{Signup: account.Open}, h.clk)
+	accounts := account.New(h.db, log, mailer, account.Config{HashMemory: 64, Signup: account.Open}, h.clk)
 	profiles := profile.New(h.db, accounts, plan.Builtin(), log, files, h.clk)
 	tokens := token.New(h.db, accounts, profiles, log, sealer, h.clk)
 	use := usage.New(h.db, profiles, accounts, log, h.clk)
@@ -143,7 +143,7 @@ func (h *house) told() []string {
 func (h *house) since() []string {
 	h.t.Helper()
 	no := false
-	as, err := h.list(h.t.Context(), h.p, listFilter{acknowledged: &no}, 1000, 0)
+	as, err := h.list(h.t.Context(), auth.SystemCaller(), h.p, listFilter{acknowledged: &no}, 1000, 0)
 	must(h.t, err)
 	out := []string{}
 	for _, a := range as {
@@ -311,7 +311,7 @@ func TestAcknowledge(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		h.store(90)
 		must(t, h.Look(t.Context()))
-		as, err := h.list(t.Context(), h.p, listFilter{}, 10, 0)
+		as, err := h.list(t.Context(), auth.SystemCaller(), h.p, listFilter{}, 10, 0)
 		must(t, err)
 		if len(as) != 2 {
 			t.Fatal(as)
@@ -320,7 +320,7 @@ func TestAcknowledge(t *testing.T) {
 			must(t, h.Acknowledge(t.Context(), h.who, h.p, as[0].ID, true))
 			h.clk.Advance(time.Minute)
 		}
-		now, _ := h.list(t.Context(), h.p, listFilter{}, 10, 0)
+		now, _ := h.list(t.Context(), auth.SystemCaller(), h.p, listFilter{}, 10, 0)
 		if now[0].Acknowledged != clock.Millis(noon) || now[0].AcknowledgedBy != h.who.AccountID || now[1].Acknowledged != 0 {
 			t.Errorf("%+v", now)
 		}
@@ -440,7 +440,7 @@ func TestSilentDevices(t *testing.T) {
 		})
 		t.Run("deleted devices disappear", func(t *testing.T) {
 			must(t, h.devices.Delete(t.Context(), h.who, h.p, d["C"]))
-			as, err := h.list(t.Context(), h.p, listFilter{device: d["C"]}, 10, 0)
+			as, err := h.list(t.Context(), auth.SystemCaller(), h.p, listFilter{device: d["C"]}, 10, 0)
 			if err != nil || len(as) > 0 {
 				t.Errorf("%v %v", as, err)
 			}
@@ -462,7 +462,7 @@ func TestSilentDevices(t *testing.T) {
 func (h *house) open() []Alert {
 	h.t.Helper()
 	yes := true
-	as, err := h.list(h.t.Context(), h.p, listFilter{open: &yes}, 100, 0)
+	as, err := h.list(h.t.Context(), auth.SystemCaller(), h.p, listFilter{open: &yes}, 100, 0)
 	must(h.t, err)
 	return as
 }
@@ -504,7 +504,7 @@ func TestManyDevices(t *testing.T) {
 		}
 		h.clk.Advance(time.Hour)
 		must(t, h.LookSilence(t.Context()))
-		if as, err := h.list(t.Context(), h.p, listFilter{}, 10_000, 0); err != nil || len(as) != n {
+		if as, err := h.list(t.Context(), auth.SystemCaller(), h.p, listFilter{}, 10_000, 0); err != nil || len(as) != n {
 			t.Errorf("%d alerts, want %d: %v", len(as), n, err)
 		}
 	})
@@ -555,7 +555,7 @@ func TestRules(t *testing.T) {
 			done, err = h.PurgeProfile(t.Context(), p)
 			must(t, err)
 		}
-		if rs, err := h.Rules(t.Context(), h.p, 10, 0); err != nil || len(rs) > 0 {
+		if rs, err := h.Rules(t.Context(), auth.SystemCaller(), h.p, 10, 0); err != nil || len(rs) > 0 {
 			t.Errorf("%v %v", rs, err)
 		}
 	})
@@ -566,18 +566,18 @@ func TestTidy(t *testing.T) {
 		h.store(90)
 		h.want("two", "data_records 80/100", "data_records 90/100")
 		must(t, h.Tidy(t.Context()))
-		if as, _ := h.list(t.Context(), h.p, listFilter{}, 10, 0); len(as) != 2 {
+		if as, _ := h.list(t.Context(), auth.SystemCaller(), h.p, listFilter{}, 10, 0); len(as) != 2 {
 			t.Error(as)
 		}
 		if n, err := h.trim(t.Context(), h.p, 1); n != 1 || err != nil {
 			t.Error(n, err)
 		}
-		if as, _ := h.list(t.Context(), h.p, listFilter{}, 10, 0); len(as) != 1 {
+		if as, _ := h.list(t.Context(), auth.SystemCaller(), h.p, listFilter{}, 10, 0); len(as) != 1 {
 			t.Error(as)
 		}
 		h.clk.Advance(200 * 24 * time.Hour)
 		must(t, h.Tidy(t.Context()))
-		if as, _ := h.list(t.Context(), h.p, listFilter{}, 10, 0); len(as) != 0 {
+		if as, _ := h.list(t.Context(), auth.SystemCaller(), h.p, listFilter{}, 10, 0); len(as) != 0 {
 			t.Error(as)
 		}
 		if known, err := h.node.Service.told(t.Context(), []id.Profile{h.p}); len(known) != 0 || err != nil {

@@ -93,25 +93,8 @@ type listInput struct {
 }
 
 func (in listInput) filter(now time.Time) (f listFilter, err error) {
-	for _, x := range []struct {
-		name, text string
-		to         *int64
-		parse      func(string, time.Time, *time.Location) (time.Time, error)
-	}{{"from", in.From, &f.from, web.ParseTime}, {"to", in.To, &f.to, web.ParseTimeEnd}} {
-		if x.text == "" {
-			continue
-		}
-		t, err := x.parse(x.text, now, nil)
-		if err != nil {
-			return f, fault.Field(x.name, "%v", err)
-		}
-		if t.UnixMilli() < 1 {
-			return f, fault.Field(x.name, "must be after 1970")
-		}
-		*x.to = t.UnixMilli()
-	}
-	if f.to > 0 && f.from > f.to {
-		return f, fault.Field("to", "must not be before from")
+	if f.from, f.to, err = web.ParseRange(in.From, in.To, now); err != nil {
+		return f, err
 	}
 	switch in.Kind {
 	case "", Limit, Silent, Recovered:
@@ -144,7 +127,7 @@ func (s *Service) listRoute(ctx context.Context, who auth.Caller, in listInput) 
 		return nil, err
 	}
 	in.List.Cap(maxAmount)
-	as, err := s.list(ctx, who.ProfileID, f, in.List.Limit(), in.List.Offset())
+	as, err := s.list(ctx, who, who.ProfileID, f, in.List.Limit(), in.List.Offset())
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +137,7 @@ func (s *Service) listRoute(ctx context.Context, who auth.Caller, in listInput) 
 			ds = append(ds, a.Device)
 		}
 	}
-	names, err := s.names(ctx, who.ProfileID, ds)
+	names, err := s.names(ctx, who, who.ProfileID, ds)
 	if err != nil {
 		return nil, err
 	}
@@ -166,9 +149,9 @@ func (s *Service) listRoute(ctx context.Context, who auth.Caller, in listInput) 
 	return out, nil
 }
 
-func (s *Service) names(ctx context.Context, p id.Profile, ds []id.Device) (map[id.Device]string, error) {
+func (s *Service) names(ctx context.Context, who auth.Caller, p id.Profile, ds []id.Device) (map[id.Device]string, error) {
 	out := map[id.Device]string{}
-	named, err := s.devices.Names(ctx, p, ds)
+	named, err := s.devices.Names(ctx, who, p, ds)
 	for _, n := range named {
 		out[n.ID] = n.Name
 	}
@@ -212,7 +195,7 @@ func (s *Service) rulesRoute(ctx context.Context, who auth.Caller, in struct{ Li
 		return nil, err
 	}
 	in.List.Cap(maxAmount)
-	rs, err := s.Rules(ctx, who.ProfileID, in.List.Limit(), in.List.Offset())
+	rs, err := s.Rules(ctx, who, who.ProfileID, in.List.Limit(), in.List.Offset())
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +205,7 @@ func (s *Service) rulesRoute(ctx context.Context, who auth.Caller, in struct{ Li
 			ds = append(ds, r.Device)
 		}
 	}
-	names, err := s.names(ctx, who.ProfileID, ds)
+	names, err := s.names(ctx, who, who.ProfileID, ds)
 	if err != nil {
 		return nil, err
 	}

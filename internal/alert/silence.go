@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -93,7 +94,8 @@ func (r Rule) event(message string, before, after any) audit.Event {
 }
 
 // CreateRule begins to expect a device, or the devices of a tag. It returns not_found for a device that is not the
-// profile's, conflict when there is a rule for the same, limit_reached above a hundred rules for tags.
+// profile's, conflict when there is a rule for the same, limit_reached above a hundred rules for tags, forbidden for a tag
+// to a caller who does not see all of its devices.
 func (s *Service) CreateRule(ctx context.Context, who auth.Caller, p id.Profile, in RuleInput) (Rule, error) {
 	if err := in.Validate(); err != nil {
 		return Rule{}, err
@@ -102,34 +104,29 @@ func (s *Service) CreateRule(ctx context.Context, who auth.Caller, p id.Profile,
 	r := Rule{Profile: p, ID: id.New[id.Rule](), Device: in.Device, Every: in.Interval * 1000, SetAt: now, Created: now}
 	if in.Tag != nil {
 		r.Tag = *in.Tag
-	} else if _, err := s.devices.View(ctx, p, in.Device); err != nil {
+		if err := s.devices.MayTag(who, r.Tag); err != nil {
+			return Rule{}, err
+		}
+	} else if _, err := s.devices.View(ctx, who, p, in.Device); err != nil {
 		return Rule{}, err
 	}
 	return r, s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
 		if r.Device != "" {
 			if there, err := s.devices.Present(ctx, p, r.Device); err != nil || !there {
-				return cmpErr(err, fault.New(fault.NotFound, "Device Not Found"))
+				return cmp.Or[error](err, fault.New(fault.NotFound, "Device Not Found"))
 			}
 			// A silence that a tag's rule found is this rule's from now on.
 			if err := s.adopt(ctx, p, r.Device, r.ID); err != nil {
 				return err
 			}
 		} else if n, err := s.countByTag(ctx, p); err != nil || n >= s.maxByTag {
-			return cmpErr(err, fault.New(fault.LimitReached, "A profile has at most %d rules for tags", s.maxByTag))
+			return cmp.Or[error](err, fault.New(fault.LimitReached, "A profile has at most %d rules for tags", s.maxByTag))
 		}
 		if done, err := s.insertRule(ctx, r); err != nil || !done {
-			return cmpErr(err, errTwice)
+			return cmp.Or[error](err, errTwice)
 		}
 		return s.audit.Write(ctx, who, r.event("Silence is told of", nil, r.record()))
 	})
-}
-
-// cmpErr is err, or what to say when there was none.
-func cmpErr(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
 }
 
 func (r Rule) record() map[string]any { return map[string]any{"interval": r.Every / 1000} }
@@ -140,9 +137,9 @@ func (s *Service) SetRule(ctx context.Context, who auth.Caller, p id.Profile, ri
 		return err
 	}
 	return s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
-		r, found, err := s.rule(ctx, p, rid)
+		r, found, err := s.rule(ctx, who, p, rid)
 		if err != nil || !found {
-			return cmpErr(err, errNoRule)
+			return cmp.Or[error](err, errNoRule)
 		}
 		before := r.record()
 		r.Every, r.SetAt = seconds*1000, s.now()
@@ -156,9 +153,9 @@ func (s *Service) SetRule(ctx context.Context, who auth.Caller, p id.Profile, ri
 // DeleteRule ends a rule. Silences that it found end within seconds, without a recovery.
 func (s *Service) DeleteRule(ctx context.Context, who auth.Caller, p id.Profile, rid id.Rule) error {
 	return s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
-		r, found, err := s.rule(ctx, p, rid)
+		r, found, err := s.rule(ctx, who, p, rid)
 		if err != nil || !found {
-			return cmpErr(err, errNoRule)
+			return cmp.Or[error](err, errNoRule)
 		}
 		if err := s.deleteRule(ctx, p, rid); err != nil {
 			return err
@@ -541,7 +538,7 @@ func (s *Service) openGap(ctx context.Context, started, most int64) (span, error
 	return gap, s.setGap(ctx, gap)
 }
 
-// Rules are those of a profile, oldest first.
-func (s *Service) Rules(ctx context.Context, p id.Profile, limit, skip int64) ([]Rule, error) {
-	return s.rulesOf(ctx, p, limit, skip)
+// Rules are those of a profile that the caller may see, oldest first.
+func (s *Service) Rules(ctx context.Context, who auth.Caller, p id.Profile, limit, skip int64) ([]Rule, error) {
+	return s.rulesOf(ctx, who, p, limit, skip)
 }

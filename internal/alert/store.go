@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"paddock/internal/auth"
 	"paddock/internal/id"
 	"paddock/internal/kit/sqldb"
 )
@@ -37,9 +38,17 @@ type listFilter struct {
 	acknowledged *bool
 }
 
-// list reads a page of the alerts of a profile, the latest first.
-func (s *Service) list(ctx context.Context, p id.Profile, f listFilter, limit, skip int64) ([]Alert, error) {
+// seen narrows a statement to alerts that a caller may see: of services, and of devices that the caller may see.
+func (s *Service) seen(w *sqldb.Where, who auth.Caller, p id.Profile) {
+	if cond, args := s.devices.Within(who, p, "device_id"); cond != "" {
+		w.And("device_id = '' OR "+cond, args...)
+	}
+}
+
+// list reads a page of the alerts of a profile that the caller may see, the latest first.
+func (s *Service) list(ctx context.Context, who auth.Caller, p id.Profile, f listFilter, limit, skip int64) ([]Alert, error) {
 	w := sqldb.NewWhere("profile_id = ?", string(p))
+	s.seen(w, who, p)
 	if f.from > 0 {
 		w.And("created_at >= ?", f.from)
 	}
@@ -76,8 +85,10 @@ func (s *Service) list(ctx context.Context, p id.Profile, f listFilter, limit, s
 }
 
 // acknowledge sets who has seen an alert; at 0 takes it back. What was acknowledged stays as it was.
-func (s *Service) acknowledge(ctx context.Context, p id.Profile, a id.Alert, at int64, by id.Account) (there, changed bool, err error) {
-	was, there, err := sqldb.One(ctx, s.db, sqldb.Value[int64], `SELECT acknowledged_at FROM alert WHERE profile_id = $1 AND id = $2`, string(p), string(a))
+func (s *Service) acknowledge(ctx context.Context, who auth.Caller, p id.Profile, a id.Alert, at int64, by id.Account) (there, changed bool, err error) {
+	w := sqldb.NewWhere("profile_id = ? AND id = ?", string(p), string(a))
+	s.seen(w, who, p)
+	was, there, err := sqldb.One(ctx, s.db, sqldb.Value[int64], `SELECT acknowledged_at FROM alert`+w.SQL(), w.Args()...)
 	if err != nil || !there || (was > 0) == (at > 0) {
 		return there, false, wrap("read an alert", err)
 	}
@@ -85,9 +96,13 @@ func (s *Service) acknowledge(ctx context.Context, p id.Profile, a id.Alert, at 
 	return true, n > 0, wrap("acknowledge an alert", err)
 }
 
-func (s *Service) acknowledgeAll(ctx context.Context, p id.Profile, at int64, by id.Account) (int64, error) {
-	n, err := s.db.Exec(ctx, `UPDATE alert SET acknowledged_at = $1, acknowledged_by = $2 WHERE profile_id = $3 AND acknowledged_at = 0 AND id IN (
-		SELECT id FROM alert WHERE profile_id = $4 AND acknowledged_at = 0 ORDER BY created_at DESC LIMIT 5000)`, at, string(by), string(p), string(p))
+func (s *Service) acknowledgeAll(ctx context.Context, who auth.Caller, p id.Profile, at int64, by id.Account) (int64, error) {
+	w := &sqldb.Where{}
+	atArg, byArg, of := w.Arg(at), w.Arg(string(by)), w.Arg(string(p))
+	w.And("profile_id = ? AND acknowledged_at = 0", string(p))
+	s.seen(w, who, p)
+	n, err := s.db.Exec(ctx, `UPDATE alert SET acknowledged_at = `+atArg+`, acknowledged_by = `+byArg+` WHERE profile_id = `+of+` AND acknowledged_at = 0 AND id IN (
+		SELECT id FROM alert`+w.SQL()+` ORDER BY created_at DESC LIMIT 5000)`, w.Args()...)
 	return n, wrap("acknowledge alerts", err)
 }
 
@@ -173,8 +188,14 @@ func (s *Service) rules(ctx context.Context, after Rule, most int64, n int) ([]R
 	return rs, wrap("read rules", err)
 }
 
-func (s *Service) rulesOf(ctx context.Context, p id.Profile, limit, skip int64) ([]Rule, error) {
-	rs, err := sqldb.All(ctx, s.db, scanRule, ofRules+`WHERE r.profile_id = $1 ORDER BY r.created_at, r.id LIMIT $2 OFFSET $3`, string(p), limit, skip)
+// rulesOf reads a page of the rules of a profile that the caller may see: of devices, and of tags that make the part of
+// the devices which the caller sees.
+func (s *Service) rulesOf(ctx context.Context, who auth.Caller, p id.Profile, limit, skip int64) ([]Rule, error) {
+	w := sqldb.NewWhere("r.profile_id = ?", string(p))
+	s.seenRules(w, who, p)
+	limitAt := w.Arg(limit)
+	skipAt := w.Arg(skip)
+	rs, err := sqldb.All(ctx, s.db, scanRule, ofRules+w.SQL()+` ORDER BY r.created_at, r.id LIMIT `+limitAt+` OFFSET `+skipAt, w.Args()...)
 	return rs, wrap("list rules", err)
 }
 
@@ -184,8 +205,20 @@ func (s *Service) rulesFor(ctx context.Context, p id.Profile, d id.Device) ([]Ru
 	return rs, wrap("read rules", err)
 }
 
-func (s *Service) rule(ctx context.Context, p id.Profile, r id.Rule) (Rule, bool, error) {
-	x, found, err := sqldb.One(ctx, s.db, scanRule, ofRules+`WHERE r.profile_id = $1 AND r.id = $2`, string(p), string(r))
+func (s *Service) seenRules(w *sqldb.Where, who auth.Caller, p id.Profile) {
+	byID, ids := s.devices.Within(who, p, "r.device_id")
+	if byID == "" {
+		return
+	}
+	byTag, tags := s.devices.OfTags(who, "r.tag_key", "r.tag_value")
+	w.And("r.device_id <> '' AND "+byID+" OR r.device_id = '' AND "+byTag, append(ids, tags...)...)
+}
+
+// rule reads a rule that the caller may see.
+func (s *Service) rule(ctx context.Context, who auth.Caller, p id.Profile, r id.Rule) (Rule, bool, error) {
+	w := sqldb.NewWhere("r.profile_id = ? AND r.id = ?", string(p), string(r))
+	s.seenRules(w, who, p)
+	x, found, err := sqldb.One(ctx, s.db, scanRule, ofRules+w.SQL(), w.Args()...)
 	return x, found, wrap("read a rule", err)
 }
 

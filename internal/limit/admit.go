@@ -24,7 +24,7 @@ func someWhile() time.Duration { return 50*time.Millisecond + rand.N(150*time.Mi
 // then took nothing. It is for web.Config.
 func (s *Service) Admit(ctx context.Context, a web.Attempt) error {
 	t := s.targetOf(a.Route)
-	if t.byPlan == nil && t.soft == softNone || a.Caller.ProfileID == "" {
+	if t.all == nil && t.soft == softNone || a.Caller.ProfileID == "" {
 		return nil
 	}
 	var needs [2]need
@@ -63,18 +63,13 @@ func (s *Service) needs(ctx context.Context, t *target, a web.Attempt, out *[2]n
 	if err != nil {
 		return 0, err
 	}
-	for i := range t.byPlan[v.plan] {
-		r := &t.byPlan[v.plan][i]
-		if r.query != "" && a.Query(r.query) != r.value {
-			continue
-		}
+	if r, limit := t.hard(&v, &a, s.now); r != nil {
 		out[n] = r.token
 		if who.Kind == auth.Session {
 			out[n] = r.console
 		}
-		out[n].profile = p
+		out[n].profile, out[n].limit = p, limit
 		n++
-		break
 	}
 	if t.soft == softNone || who.Kind == auth.Session {
 		return n, nil
@@ -86,7 +81,7 @@ func (s *Service) needs(ctx context.Context, t *target, a web.Attempt, out *[2]n
 	limits := [...]int64{softInput: v.input, softOutput: v.output}
 	of := id.Device("")
 	if d != "" {
-		view, err := s.devices.View(ctx, p, d)
+		view, err := s.devices.View(ctx, who, p, d)
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return 0, err
 		}

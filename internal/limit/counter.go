@@ -176,6 +176,17 @@ func (s *Service) Tidy(context.Context) error {
 	return nil
 }
 
+// anew forgets what this node counted and leased of a profile. A request that holds a counter this moment goes on with it.
+func (s *Service) anew(p id.Profile) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := range s.counters {
+		if k.profile == p {
+			delete(s.counters, k)
+		}
+	}
+}
+
 // Forget deletes what the database keeps of minutes that are over, across profiles. Run it now and then on one node.
 func (s *Service) Forget(ctx context.Context) error {
 	for {

@@ -24,7 +24,8 @@ func (s *Service) Routes() []web.Route {
 const maxDevices = 200
 
 type listInput struct {
-	Device id.Device `query:"device" description:"show the soft limits of this device only"`
+	Device   id.Device `query:"device" description:"show the soft limits of this device only"`
+	Forecast bool      `query:"forecast" description:"say of services where they lead at the pace of the last seven days"`
 }
 
 // Row is one limit.
@@ -33,6 +34,8 @@ type Row struct {
 	Kind   string     `json:"kind" enum:"rate,soft_rate,service,pool,cap"`
 	Scope  string     `json:"scope" enum:"profile,device,account"`
 	Device *id.Device `json:"device,omitempty"`
+	Called string     `json:"device_name,omitempty" description:"of a device's limit, in a list of the profile's"`
+	Group  string     `json:"group,omitempty" description:"of a rate: what it belongs to in the catalogue; each of its routes has a rate of its own"`
 	Used   float64    `json:"used"`
 	Limit  *float64   `json:"limit" description:"null: there is none"`
 	Window *string    `json:"window" enum:"minute,month" description:"after which it starts again; null for what is held"`
@@ -42,7 +45,10 @@ type Row struct {
 	Overage   *float64     `json:"overage,omitempty" description:"of a service or pool: what was accepted beyond the limit; part of used for a service, beside used for a pool"`
 	Allocated *float64     `json:"allocated,omitempty" description:"of a pool that has a limit: what its profiles are allocated"`
 	Free      *float64     `json:"free,omitempty" description:"of a pool that has a limit: what can be allocated or drawn now"`
-	Departed  *float64     `json:"departed,omitempty" description:"of a pool: the part of used that is of profiles deleted in this month"`
+	RunsOut   *web.Time    `json:"runs_out,omitempty" description:"of a service, with forecast: when nothing will be left of it; absent for never, and when it begins anew before"`
+	Expected  *float64     `json:"expected,omitempty" description:"of a service, with forecast: what will have been used, or be held, at the end of the cycle, whatever the limit"`
+
+	Departed *float64 `json:"departed,omitempty" description:"of a pool: the part of used that is of profiles deleted in this month"`
 }
 
 var (
@@ -67,13 +73,18 @@ func (s *Service) list(ctx context.Context, who auth.Caller, in listInput) ([]Ro
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.rateRows(ctx, p, pl, in.Device)
+	rows, err := s.rateRows(ctx, who, p, pl, in.Device)
 	if err != nil {
 		return nil, err
 	}
 	services, err := s.serviceRows(ctx, p.ID)
 	if err != nil {
 		return nil, err
+	}
+	if in.Forecast {
+		if err := s.lookAhead(ctx, p, services); err != nil {
+			return nil, err
+		}
 	}
 	pools, err := s.poolRows(ctx, who, p)
 	if err != nil {
@@ -85,7 +96,7 @@ func (s *Service) list(ctx context.Context, who auth.Caller, in listInput) ([]Ro
 
 // rateRows are the rates of the plan, then the console's where it has asked for something in this minute, then soft
 // limits.
-func (s *Service) rateRows(ctx context.Context, p profile.Profile, pl plan.Plan, only id.Device) ([]Row, error) {
+func (s *Service) rateRows(ctx context.Context, who auth.Caller, p profile.Profile, pl plan.Plan, only id.Device) ([]Row, error) {
 	minute := s.now() / minuteMS
 	reset := web.Millis((minute + 1) * minuteMS)
 	used, err := s.used(ctx, p.ID)
@@ -103,8 +114,10 @@ func (s *Service) rateRows(ctx context.Context, p profile.Profile, pl plan.Plan,
 	}
 	for _, r := range pl.Rates {
 		add("rate", rateName(r, false), rateName(r, false), r.PerMinute, nil)
+		rows[len(rows)-1].Group = r.Group
 		if name := rateName(r, true); used[name] > 0 {
 			add("rate", name, name, r.PerMinute, nil)
+			rows[len(rows)-1].Group = r.Group
 		}
 	}
 	soft := func(d *id.Device, input, output int64) {
@@ -124,19 +137,23 @@ func (s *Service) rateRows(ctx context.Context, p profile.Profile, pl plan.Plan,
 	if only == "" {
 		soft(nil, p.RPMInput, p.RPMOutput)
 	} else {
-		v, err := s.devices.View(ctx, p.ID, only)
+		v, err := s.devices.View(ctx, who, p.ID, only)
 		if err != nil {
 			return nil, err
 		}
 		soft(&only, v.RPMInput, v.RPMOutput)
 		return rows, nil
 	}
-	limited, err := s.devices.Limited(ctx, p.ID, maxDevices)
+	limited, err := s.devices.Limited(ctx, who, p.ID, maxDevices)
 	if err != nil {
 		return nil, err
 	}
 	for _, d := range limited {
+		before := len(rows)
 		soft(&d.ID, d.RPMInput, d.RPMOutput)
+		for i := range rows[before:] {
+			rows[before+i].Called = d.Name
+		}
 	}
 	return rows, nil
 }
@@ -164,6 +181,24 @@ func (s *Service) serviceRows(ctx context.Context, p id.Profile) ([]Row, error) 
 		rows = append(rows, r)
 	}
 	return rows, nil
+}
+
+// lookAhead adds to the rows of services where they lead.
+func (s *Service) lookAhead(ctx context.Context, p profile.Profile, rows []Row) error {
+	ahead, err := s.usage.Outlook(ctx, p)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		at := plan.Index(plan.Service(rows[i].Name))
+		expected := plan.Wire(plan.Metered[at], ahead.Expected[at])
+		rows[i].Expected = &expected
+		if end := ahead.RunsOut[at]; end > 0 {
+			t := web.Millis(end)
+			rows[i].RunsOut = &t
+		}
+	}
+	return nil
 }
 
 // seesAccount reports whether a caller may be told of more than the profile: the owner, with the reach of the account.

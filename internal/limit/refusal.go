@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"paddock/internal/auth"
 	"paddock/internal/id"
 	"paddock/internal/kit/clock"
 	"paddock/internal/kit/sqldb"
@@ -192,7 +193,7 @@ func (s *Service) reason(p id.Profile, d id.Device, o *web.Outcome) (name, scope
 	if pr, err := s.profiles.Get(ctx, p); err == nil && pr.Paused {
 		return "paused", "profile"
 	}
-	if v, err := s.devices.View(ctx, p, d); err != nil || !v.Active {
+	if v, err := s.devices.View(ctx, auth.SystemCaller(), p, d); err != nil || !v.Active {
 		return "inactive", "device"
 	}
 	return "forbidden", "device"

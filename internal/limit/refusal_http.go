@@ -52,25 +52,8 @@ func (r Refusal) Row() RefusalRow {
 }
 
 func (in refusalsInput) filter(now time.Time) (f refusalFilter, err error) {
-	for _, x := range []struct {
-		name, text string
-		to         *int64
-		parse      func(string, time.Time, *time.Location) (time.Time, error)
-	}{{"from", in.From, &f.from, web.ParseTime}, {"to", in.To, &f.to, web.ParseTimeEnd}} {
-		if x.text == "" {
-			continue
-		}
-		t, err := x.parse(x.text, now, nil)
-		if err != nil {
-			return f, fault.Field(x.name, "%v", err)
-		}
-		if t.UnixMilli() < 1 {
-			return f, fault.Field(x.name, "must be after 1970")
-		}
-		*x.to = t.UnixMilli()
-	}
-	if f.to > 0 && f.from > f.to {
-		return f, fault.Field("to", "must not be before from")
+	if f.from, f.to, err = web.ParseRange(in.From, in.To, now); err != nil {
+		return f, err
 	}
 	if in.Device != "" && !id.Valid(in.Device) {
 		return f, fault.Field("device", "must be an id: 24 lower-case hex characters")
@@ -96,7 +79,7 @@ func (s *Service) refusalsRoute(ctx context.Context, who auth.Caller, in refusal
 		return nil, fault.Field(in.List.Filter.Child(keys[0]).Path(), "is not a known filter; ask by from, to, device, limit and scope")
 	}
 	in.List.Cap(maxRefusals)
-	groups, err := s.listRefusals(ctx, who.ProfileID, f, in.List.Limit(), in.List.Offset())
+	groups, err := s.listRefusals(ctx, who, who.ProfileID, f, in.List.Limit(), in.List.Offset())
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"paddock/internal/auth"
 	"paddock/internal/id"
 	"paddock/internal/kit/sqldb"
 )
@@ -54,9 +55,13 @@ type refusalFilter struct {
 	scope    string
 }
 
-// listRefusals reads a page of the groups of a profile, the latest minute first.
-func (s *Service) listRefusals(ctx context.Context, p id.Profile, f refusalFilter, limit, skip int64) ([]Refusal, error) {
+// listRefusals reads a page of the groups of a profile, the latest minute first: of no device, and of those that the
+// caller may see.
+func (s *Service) listRefusals(ctx context.Context, who auth.Caller, p id.Profile, f refusalFilter, limit, skip int64) ([]Refusal, error) {
 	w := sqldb.NewWhere("profile_id = ?", string(p))
+	if cond, args := s.devices.Within(who, p, "device_id"); cond != "" {
+		w.And("device_id = '' OR "+cond, args...)
+	}
 	if f.from > 0 {
 		w.And("minute >= ?", f.from-f.from%minuteMS)
 	}

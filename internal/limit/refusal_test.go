@@ -32,7 +32,7 @@ func refusalsOf(t *testing.T, s *Service, p id.Profile) []string {
 	if err := s.TellRefusals(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	gs, err := s.listRefusals(t.Context(), p, refusalFilter{}, 1000, 0)
+	gs, err := s.listRefusals(t.Context(), auth.SystemCaller(), p, refusalFilter{}, 1000, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

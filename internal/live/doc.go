@@ -13,6 +13,10 @@
 // of time to be read again; clients that know only messages do not notice it. A feed stays for two minutes after
 // its last listener has left and is in memory only: after a restart everything since the last id counts as lost.
 //
+// Who sees a part of the profile's devices only is told of these: on the channels of a profile an event says which device
+// it is about, and Take leaves out what is not for its listener. web judges every stream each second, and at once when
+// something changes that its caller's rights come from (app says what), and ends one whose caller may see another part than when it began.
+//
 // It is a room of its own, left of data, because channels of other rooms come through the same feeds: "limits" tells
-// of refusals and alerts, "notification" of alerts (told.go).
+// of refusals and alerts, "notification" of what is in the listening person's list (told.go).
 package live

@@ -44,6 +44,16 @@ func (h *Hub) events(ctx context.Context, who auth.Caller, in eventsIn) (web.Str
 	if err != nil {
 		return web.Stream{}, err
 	}
+	for i, c := range channels {
+		if c.Name == Notification {
+			// As in GET /notification: a token of one profile hears of that profile only.
+			person := who.AccountID
+			if who.Adopted {
+				person = ""
+			}
+			channels[i] = ofPerson(person, who.Kind == auth.Session || who.Reach == auth.ReachAccount)
+		}
+	}
 	check := func(ctx context.Context) error { return h.check(ctx, who, channels) }
 	if err := check(ctx); err != nil {
 		return web.Stream{}, err
@@ -54,6 +64,9 @@ func (h *Hub) events(ctx context.Context, who auth.Caller, in eventsIn) (web.Str
 	l, err := h.Listen(who.ProfileID, channels, in.Request.HTTP.Header.Get("Last-Event-ID"))
 	if err != nil {
 		return web.Stream{}, err
+	}
+	if who.Devices() != nil {
+		l.sees = func(ds []id.Device) (map[id.Device]bool, error) { return h.devices.Seen(ctx, who, who.ProfileID, ds) }
 	}
 	return web.Stream{Ready: l.Ready(), Take: l.Take, Check: check, Close: l.Close}, nil
 }
@@ -95,19 +108,43 @@ func parseChannels(lists []string) ([]Channel, error) {
 
 var errNoDevice = fault.New(fault.NotFound, "Device Not Found")
 
-// check judges whether the caller may listen to the channels now: as for reading a device's data.
+// devicesOf are the devices whose data channels tell.
+func devicesOf(channels []Channel) []id.Device {
+	var ds []id.Device
+	for _, c := range channels {
+		if c.Name == DeviceData {
+			ds = append(ds, id.Device(c.ID))
+		}
+	}
+	return ds
+}
+
+// check judges whether the caller may listen to the channels now: as for reading a device's data. A caller whose
+// restriction has changed does not come here: web ends the stream, and the client that connects again does.
 func (h *Hub) check(ctx context.Context, who auth.Caller, channels []Channel) error {
+	if who.Devices() != nil { // all with one statement: it is asked again and again
+		seen, err := h.devices.Seen(ctx, who, who.ProfileID, devicesOf(channels))
+		if err != nil {
+			return err
+		}
+		for _, ok := range seen {
+			if !ok {
+				return errNoDevice
+			}
+		}
+		who.Within = nil // and here it is judged
+	}
 	for _, c := range channels {
 		if c.Name != DeviceData {
 			if who.Kind == auth.Device {
-				return auth.Denied()
+				return auth.LacksKind(who.Kind, auth.Profile)
 			}
 			continue
 		}
 		if who.Kind == auth.Device && c.ID != string(who.DeviceID) {
 			return errNoDevice
 		}
-		if _, err := h.devices.View(ctx, who.ProfileID, id.Device(c.ID)); err != nil {
+		if _, err := h.devices.View(ctx, who, who.ProfileID, id.Device(c.ID)); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,7 @@ type Channel struct{ Name, ID string }
 
 // String is the channel as clients write it: device_data.<id>.
 func (c Channel) String() string {
-	if c.ID == "" {
+	if c.ID == "" || c.Name == Notification {
 		return c.Name
 	}
 	return c.Name + "." + c.ID
@@ -49,7 +49,7 @@ func (c Channel) String() string {
 // The channels.
 const (
 	DeviceData   = "device_data"  // with a device's id: the rows it has stored
-	Notification = "notification" // of the profile
+	Notification = "notification" // of the person who listens; the account is in it, and a star when all profiles are
 	Limits       = "limits"       // of the profile: refusals and thresholds
 )
 
@@ -109,7 +109,8 @@ type event struct {
 	no      int64
 	at      int64 // UTC milliseconds
 	to      Channel
-	size    int64 // about, in bytes
+	about   id.Device // of other channels than the device's own: whose this is, "" for the profile's
+	size    int64     // about, in bytes
 	once    sync.Once
 	payload func(b []byte) []byte
 	frame   []byte
@@ -121,16 +122,17 @@ type Listener struct {
 	profile  id.Profile
 	feed     *feed
 	channels []Channel
-	knew     []int64 // of each channel, what was gone when the listening began
-	at       int64   // number of the last event looked at
-	first    []byte  // to be sent before everything else
+	knew     []int64                                          // of each channel, what was gone when the listening began
+	at       int64                                            // number of the last event looked at
+	sees     func(ds []id.Device) (map[id.Device]bool, error) // of the devices that events are about; nil for all
+	first    []byte                                           // to be sent before everything else
 	bell     chan struct{}
 	closed   bool
 }
 
 // stored puts the points that a device has stored into the feed of its profile (data.Stored).
 func (h *Hub) stored(p id.Profile, d id.Device, points []data.Point) {
-	h.publish(p, Channel{DeviceData, string(d)}, func() (int64, func([]byte) []byte) {
+	h.publish(p, Channel{DeviceData, string(d)}, "", func() (int64, func([]byte) []byte) {
 		points := slices.Clone(points)
 		size := int64(0)
 		for i := range points {
@@ -151,16 +153,17 @@ func (h *Hub) stored(p id.Profile, d id.Device, points []data.Point) {
 }
 
 // Publish tells the listeners of a profile's channel something; payload is compact JSON without line breaks, and is
-// kept. Call it after the commit that made it true.
-func (h *Hub) Publish(p id.Profile, c Channel, payload jsontext.Value) {
-	h.publish(p, c, func() (int64, func([]byte) []byte) {
+// kept. about is the device that it is about, "" for none: listeners who may not see that are not told. Call it after the
+// commit that made it true.
+func (h *Hub) Publish(p id.Profile, c Channel, about id.Device, payload jsontext.Value) {
+	h.publish(p, c, about, func() (int64, func([]byte) []byte) {
 		return int64(len(payload)) + 200, func(b []byte) []byte { return append(b, payload...) }
 	})
 }
 
 // publish puts an event at the end of a feed if somebody listens to its channel or did lately. make is called only
 // then; it says how large the event is and how to write its payload.
-func (h *Hub) publish(p id.Profile, c Channel, make func() (int64, func([]byte) []byte)) {
+func (h *Hub) publish(p id.Profile, c Channel, about id.Device, make func() (int64, func([]byte) []byte)) {
 	h.mu.RLock()
 	f := h.feeds[p]
 	h.mu.RUnlock()
@@ -178,7 +181,7 @@ func (h *Hub) publish(p id.Profile, c Channel, make func() (int64, func([]byte) 
 		delete(f.channels, c)
 		return
 	}
-	e := &event{no: f.next, at: clock.Millis(now), to: c}
+	e := &event{no: f.next, at: clock.Millis(now), to: c, about: about}
 	e.size, e.payload = make()
 	f.next++
 	f.events = append(f.events, e)
@@ -290,7 +293,8 @@ func (l *Listener) resume(was place) {
 func (l *Listener) Ready() <-chan struct{} { return l.bell }
 
 // Take appends what came since the last call, as frames. It does not wait; what is more than a good piece is left
-// for the next call and rings again. It returns an error when the feed has let go of events that were not taken.
+// for the next call and rings again. It returns an error when the feed has let go of events that were not taken, and when
+// it could not be found out which of them are for this listener.
 func (l *Listener) Take(b []byte) ([]byte, error) {
 	b = append(b, l.first...)
 	l.first = nil
@@ -316,11 +320,33 @@ func (l *Listener) Take(b []byte) ([]byte, error) {
 		}
 	}
 	f.mu.Unlock()
+	take, err := l.seen(take)
+	if err != nil {
+		return b, err
+	}
 	for _, e := range take {
 		e.once.Do(func() { e.encode(f.name) })
 		b = append(b, e.frame...)
 	}
 	return b, nil
+}
+
+// seen leaves the events that are not about devices which this listener may not see.
+func (l *Listener) seen(take []*event) ([]*event, error) {
+	if l.sees == nil {
+		return take, nil
+	}
+	var about []id.Device
+	for _, e := range take {
+		if e.about != "" {
+			about = append(about, e.about)
+		}
+	}
+	if len(about) == 0 {
+		return take, nil
+	}
+	ok, err := l.sees(about)
+	return slices.DeleteFunc(take, func(e *event) bool { return e.about != "" && !ok[e.about] }), err
 }
 
 func (e *event) encode(feed string) {

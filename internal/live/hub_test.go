@@ -37,7 +37,7 @@ func (h *Hub) must(t *testing.T, p id.Profile, last string, channels ...Channel)
 	return l
 }
 
-func (h *Hub) say(p id.Profile, c Channel, n int) { h.Publish(p, c, fmt.Appendf(nil, "%d", n)) }
+func (h *Hub) say(p id.Profile, c Channel, n int) { h.Publish(p, c, "", fmt.Appendf(nil, "%d", n)) }
 
 // read takes all there is and tells it in short: payloads, and "lost" with its span. last is the last id.
 func read(t *testing.T, l *Listener) (got []string, last string) {
@@ -109,7 +109,7 @@ func TestFeed(t *testing.T) {
 		l := h.must(t, some, "", one)
 		big := []byte(`"` + strings.Repeat("x", atOnce/2) + `"`)
 		for range 5 {
-			h.Publish(some, one, big)
+			h.Publish(some, one, "", big)
 		}
 		pieces, total := 0, 0
 		for {
@@ -150,7 +150,7 @@ func TestFeed(t *testing.T) {
 		h, _ := rig()
 		h.must(t, some, "", one)
 		for range 200 {
-			h.Publish(some, one, []byte(`"`+strings.Repeat("x", 100_000)+`"`))
+			h.Publish(some, one, "", []byte(`"`+strings.Repeat("x", 100_000)+`"`))
 		}
 		if f := h.feeds[some]; f.bytes > mostShare || len(f.events) < 10 {
 			t.Errorf("%d events, %d bytes", len(f.events), f.bytes)

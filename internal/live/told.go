@@ -2,6 +2,8 @@ package live
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -10,10 +12,11 @@ import (
 	"paddock/internal/id"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/limit"
+	"paddock/internal/notify"
 )
 
-// Told is an event of the channel limits: an alert, or a group of refusals as it now stands. Alerts are told on the
-// channel notification too, without this around them.
+// Told is an event of the channel limits: an alert, or a group of refusals as it now stands. Of those that are
+// delivered as notifications the channel notification tells too.
 type Told struct {
 	Type    string            `json:"type"` // alert, refusal
 	Alert   *alert.Row        `json:"alert,omitempty"`
@@ -30,7 +33,7 @@ func (h *Hub) Hear(limits *limit.Service, alerts *alert.Service) {
 func (h *Hub) refused(p id.Profile, groups []limit.Refusal) {
 	for _, g := range groups {
 		row := g.Row()
-		h.tell(p, Limits, Told{Type: "refusal", Refusal: &row})
+		h.tell(p, Channel{Name: Limits}, g.Device, Told{Type: "refusal", Refusal: &row})
 	}
 }
 
@@ -39,16 +42,41 @@ func (h *Hub) alerted(ctx context.Context, p id.Profile, alerts []alert.Alert) e
 	sqldb.AfterCommit(ctx, func() {
 		for _, a := range alerts {
 			row := a.Row()
-			h.tell(p, Limits, Told{Type: "alert", Alert: &row})
-			h.tell(p, Notification, row)
+			h.tell(p, Channel{Name: Limits}, a.Device, Told{Type: "alert", Alert: &row})
 		}
 	})
 	return nil
 }
 
-// tell publishes v as JSON if somebody listens.
-func (h *Hub) tell(p id.Profile, channel string, v any) {
-	h.publish(p, Channel{Name: channel}, func() (int64, func([]byte) []byte) {
+// HearNotices registers the hub to be told of notifications, which go to their person alone: to whoever listens for that
+// account in the profile concerned, and in every other profile to those who may see all of the account's.
+func (h *Hub) HearNotices(n *notify.Service) {
+	n.OnNotice(func(n notify.Notification) {
+		row := n.Row()
+		if n.Profile != "" {
+			h.tell(n.Profile, ofPerson(n.Account, false), "", row)
+		}
+		all := ofPerson(n.Account, true)
+		h.mu.RLock()
+		feeds := slices.Collect(maps.Keys(h.feeds))
+		h.mu.RUnlock()
+		for _, p := range feeds {
+			h.tell(p, all, "", row)
+		}
+	})
+}
+
+// ofPerson is the channel of an account's notifications: of all, or of those about the profile listened in.
+func ofPerson(a id.Account, all bool) Channel {
+	if all {
+		return Channel{Notification, "*" + string(a)}
+	}
+	return Channel{Notification, string(a)}
+}
+
+// tell publishes v, which is about a device or "" for none, as JSON if somebody listens.
+func (h *Hub) tell(p id.Profile, c Channel, about id.Device, v any) {
+	h.publish(p, c, about, func() (int64, func([]byte) []byte) {
 		text, err := json.Marshal(v, jsontext.AllowInvalidUTF8(true))
 		if err != nil { // our own structs: cannot happen
 			text = []byte("null")

@@ -19,6 +19,11 @@
 // A duplicate has new ids. Wherever the original names one of its widgets or itself, arrangement, look and
 // widgets, the copy names its own; places of widgets that are gone are left out.
 //
+// # Who sees which
+//
+// A member can be granted a part of the dashboards as of the devices (auth.Caller.Dashboards); one outside is not there.
+// Every method that takes a dashboard takes the caller and asks for it by Get, locked or Widget, which judge.
+//
 // # What it was shown
 //
 // last_access notes when a dashboard was last asked for. It is kept in memory and written every ten seconds;

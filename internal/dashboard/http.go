@@ -101,7 +101,7 @@ func (s *Service) listRoute(ctx context.Context, who auth.Caller, in listIn) ([]
 	if err != nil {
 		return nil, err
 	}
-	w, err := s.where(who.ProfileID, l.Filter)
+	w, err := s.where(who, l.Filter)
 	if err != nil {
 		return nil, err
 	}
@@ -129,8 +129,12 @@ const maxFilter = 200 // bytes of a filter's value
 
 // where builds the conditions of a list. An unknown filter is refused: a script that deletes what a list
 // answers must not be given more than it asked for.
-func (s *Service) where(p id.Profile, q web.Query) (*sqldb.Where, error) {
+func (s *Service) where(who auth.Caller, q web.Query) (*sqldb.Where, error) {
+	p := who.ProfileID
 	w := sqldb.NewWhere("profile_id = ?", p)
+	if cond, args := within(who, p, "id"); cond != "" {
+		w.And(cond, args...)
+	}
 	for _, key := range q.Keys() {
 		path := q.Child(key).Path()
 		switch key {
@@ -196,7 +200,7 @@ type Ref struct {
 }
 
 func (s *Service) getRoute(ctx context.Context, who auth.Caller, in Ref) (Info, error) {
-	d, err := s.Get(ctx, who.ProfileID, in.ID)
+	d, err := s.Get(ctx, who, who.ProfileID, in.ID)
 	if err != nil {
 		return Info{}, err
 	}
@@ -241,7 +245,7 @@ type related struct {
 }
 
 func (s *Service) devicesRoute(ctx context.Context, who auth.Caller, in Ref) ([]related, error) {
-	ds, err := s.Devices(ctx, who.ProfileID, in.ID)
+	ds, err := s.Devices(ctx, who, who.ProfileID, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -260,7 +264,7 @@ type analysisRef struct {
 
 // analysesRoute lists analyses that exist in the profile; it has none.
 func (s *Service) analysesRoute(ctx context.Context, who auth.Caller, in Ref) ([]analysisRef, error) {
-	return []analysisRef{}, s.present(ctx, who.ProfileID, in.ID)
+	return []analysisRef{}, s.present(ctx, who, who.ProfileID, in.ID)
 }
 
 type widgetOut struct {
@@ -282,7 +286,7 @@ type WidgetRef struct {
 }
 
 func (s *Service) widgetRoute(ctx context.Context, who auth.Caller, in WidgetRef) (map[string]any, error) {
-	w, err := s.Widget(ctx, who.ProfileID, in.ID, in.Widget)
+	w, err := s.Widget(ctx, who, who.ProfileID, in.ID, in.Widget)
 	if err != nil {
 		return nil, err
 	}
@@ -315,5 +319,5 @@ func (s *Service) deleteWidgetRoute(ctx context.Context, who auth.Caller, in Wid
 func (s *Service) tagKeysRoute(ctx context.Context, who auth.Caller, in struct {
 	Type string `path:"type"`
 }) ([]string, error) {
-	return s.TagKeys(ctx, who.ProfileID, in.Type)
+	return s.TagKeys(ctx, who, who.ProfileID, in.Type)
 }

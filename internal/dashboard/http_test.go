@@ -149,7 +149,6 @@ var look = row{
 const allKeys = "arrangement background blueprint_device_behavior blueprint_devices blueprint_selector_behavior created_at group_by icon id label last_access profile setup tabs tags theme type updated_at visible"
 
 func TestCreateDashboard(t *testing.T) {
-	t.Parallel()
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		a := s.Account(t, "house")
 		t.Run("what does not fit is refused by name and makes nothing", func(t *testing.T) {
@@ -204,7 +203,6 @@ func TestCreateDashboard(t *testing.T) {
 }
 
 func TestEditDashboard(t *testing.T) {
-	t.Parallel()
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		a := s.Account(t, "house")
@@ -252,7 +250,6 @@ func TestEditDashboard(t *testing.T) {
 }
 
 func TestListDashboards(t *testing.T) {
-	t.Parallel()
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		a := s.Account(t, "house")
 		if got := list(t, s, a, "/dashboard"); len(got) != 0 {
@@ -313,7 +310,6 @@ func TestListDashboards(t *testing.T) {
 }
 
 func TestDeleteDashboard(t *testing.T) {
-	t.Parallel()
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		a := s.Account(t, "house")
 		d := makeDashboard(t, s, a, row{"label": "Main"})
@@ -340,7 +336,6 @@ func TestDeleteDashboard(t *testing.T) {
 }
 
 func TestDuplicate(t *testing.T) {
-	t.Parallel()
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		a := s.Account(t, "house")
 		d := makeDashboard(t, s, a, row{"label": "Main"})
@@ -422,7 +417,6 @@ func TestDuplicate(t *testing.T) {
 }
 
 func TestWidgets(t *testing.T) {
-	t.Parallel()
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		a := s.Account(t, "house")
 		d := makeDashboard(t, s, a, row{"label": "Main"})
@@ -529,7 +523,6 @@ func TestWidgets(t *testing.T) {
 
 // TestWidgetBounds fills a dashboard from many sides at once: neither one widget nor one byte too many.
 func TestWidgetBounds(t *testing.T) {
-	t.Parallel()
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		a := s.Account(t, "house")
 		d := makeDashboard(t, s, a, row{"label": "Main"})
@@ -576,7 +569,6 @@ func TestWidgetBounds(t *testing.T) {
 }
 
 func TestRelated(t *testing.T) {
-	t.Parallel()
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		a := s.Account(t, "house")
 		b := s.Profile(t, a, "B")
@@ -602,7 +594,6 @@ func TestRelated(t *testing.T) {
 }
 
 func TestTagKeys(t *testing.T) {
-	t.Parallel()
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		a := s.Account(t, "house")
 		b := s.Profile(t, a, "B")
@@ -628,7 +619,6 @@ func TestTagKeys(t *testing.T) {
 
 // TestStatuses has one row for each status that dashboards answer with.
 func TestStatuses(t *testing.T) {
-	t.Parallel()
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		a := s.Account(t, "free")
 		_, device := s.Device(t, a, "D")

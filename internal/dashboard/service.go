@@ -59,9 +59,13 @@ func (s *Service) now() int64 { return clock.Millis(s.clk.Now()) }
 
 var errNotFound = fault.New(fault.NotFound, "Dashboard Not Found")
 
-// Create makes a dashboard. It returns limit_reached at the cap of the profile's plan.
+// Create makes a dashboard. It returns limit_reached at the cap of the profile's plan, and forbidden to a caller who would
+// not see it.
 func (s *Service) Create(ctx context.Context, who auth.Caller, p id.Profile, in CreateInput) (id.Dashboard, error) {
 	if err := in.Validate(); err != nil {
+		return "", err
+	}
+	if err := tag.Made(who.Dashboards(), "dashboard", in.Tags); err != nil {
 		return "", err
 	}
 	now := s.now()
@@ -91,28 +95,33 @@ func record(d Dashboard) map[string]any {
 	return map[string]any{"label": d.Label, "type": d.Type, "visible": d.Visible, "tags": d.Tags, "arrangement": d.Arrangement, "look": maps.Clone(d.Look)}
 }
 
-// Get returns a dashboard of a profile.
-func (s *Service) Get(ctx context.Context, p id.Profile, d id.Dashboard) (Dashboard, error) {
+// Get returns a dashboard of a profile. One that the caller may not see is not there, here as everywhere in this room.
+func (s *Service) Get(ctx context.Context, who auth.Caller, p id.Profile, d id.Dashboard) (Dashboard, error) {
 	if !id.Valid(string(d)) {
 		return Dashboard{}, errNotFound
 	}
 	dash, ok, err := s.find(ctx, p, d)
-	if err == nil && !ok {
-		err = errNotFound
+	if err == nil && (!ok || !tag.In(who.Dashboards(), string(d), dash.Tags)) {
+		return Dashboard{}, errNotFound
 	}
 	s.seen.over(&dash)
 	return dash, err
 }
 
 // present returns not_found for a dashboard that is not there.
-func (s *Service) present(ctx context.Context, p id.Profile, d id.Dashboard) error {
-	_, err := s.Get(ctx, p, d)
+func (s *Service) present(ctx context.Context, who auth.Caller, p id.Profile, d id.Dashboard) error {
+	_, err := s.Get(ctx, who, p, d)
 	return err
 }
 
 // locked reads a dashboard inside a transaction that is about to change it or its widgets, and stamps
 // updated_at; others who would change it wait until the transaction ends.
-func (s *Service) locked(ctx context.Context, p id.Profile, d id.Dashboard) (Dashboard, error) {
+func (s *Service) locked(ctx context.Context, who auth.Caller, p id.Profile, d id.Dashboard) (Dashboard, error) {
+	if who.Dashboards() != nil { // before the lock: nobody waits for what is not theirs
+		if err := s.present(ctx, who, p, d); err != nil {
+			return Dashboard{}, err
+		}
+	}
 	if !id.Valid(string(d)) {
 		return Dashboard{}, errNotFound
 	}
@@ -124,21 +133,27 @@ func (s *Service) locked(ctx context.Context, p id.Profile, d id.Dashboard) (Das
 		return Dashboard{}, errNotFound
 	}
 	dash, _, err := s.find(ctx, p, d)
+	if err == nil && !tag.In(who.Dashboards(), string(d), dash.Tags) { // it left the caller's part meanwhile
+		return Dashboard{}, errNotFound
+	}
 	return dash, err
 }
 
-// Update changes a dashboard.
+// Update changes a dashboard. It returns forbidden to a caller who would not see it any more.
 func (s *Service) Update(ctx context.Context, who auth.Caller, p id.Profile, d id.Dashboard, u Update) error {
 	if err := u.Validate(); err != nil {
 		return err
 	}
 	return s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
-		dash, err := s.locked(ctx, p, d)
+		dash, err := s.locked(ctx, who, p, d)
 		if err != nil {
 			return err
 		}
-		before := record(dash)
+		old, before := dash.Tags, record(dash)
 		if err := u.apply(&dash); err != nil {
+			return err
+		}
+		if err := tag.Changed(who.Dashboards(), "dashboard", string(d), old, dash.Tags); err != nil {
 			return err
 		}
 		if err := s.update(ctx, dash); err != nil {
@@ -157,7 +172,7 @@ func (s *Service) Update(ctx context.Context, who auth.Caller, p id.Profile, d i
 // words, for one that a tag protects.
 func (s *Service) Delete(ctx context.Context, who auth.Caller, p id.Profile, d id.Dashboard) error {
 	return s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
-		dash, err := s.locked(ctx, p, d)
+		dash, err := s.locked(ctx, who, p, d)
 		if err != nil {
 			return err
 		}
@@ -191,18 +206,25 @@ func (in DuplicateInput) Validate() error {
 	return Look{Setup: in.Setup}.check()
 }
 
-// Duplicate makes a dashboard like another, with widgets of its own. It returns limit_reached at the cap.
+// Duplicate makes a dashboard like another, with widgets of its own. It returns limit_reached at the cap, and
+// forbidden to a caller who would not see the duplicate.
 func (s *Service) Duplicate(ctx context.Context, who auth.Caller, p id.Profile, d id.Dashboard, in DuplicateInput) (id.Dashboard, error) {
 	if err := in.Validate(); err != nil {
 		return "", err
 	}
 	to := id.New[id.Dashboard]()
 	err := s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
+		if err := s.present(ctx, who, p, d); err != nil {
+			return err
+		}
 		if err := s.still(ctx, p, d); err != nil {
 			return err
 		}
-		dash, err := s.Get(ctx, p, d)
+		dash, err := s.Get(ctx, who, p, d)
 		if err != nil {
+			return err
+		}
+		if err := tag.Made(who.Dashboards(), "dashboard", dash.Tags); err != nil {
 			return err
 		}
 		ws, err := s.widgets(ctx, p, d)
@@ -265,14 +287,14 @@ func (d *Dashboard) renew(to id.Dashboard, ws []Widget, now int64) error {
 	return nil
 }
 
-// TagKeys lists the keys of the tags of a profile's things of a kind, each once, in order. It returns Invalid
+// TagKeys lists the keys of the tags of a profile's things of a kind that the caller may see, each once, in order. It returns Invalid
 // for a word that is no kind of thing, not_found for a kind that has no room yet.
-func (s *Service) TagKeys(ctx context.Context, p id.Profile, kind string) ([]string, error) {
+func (s *Service) TagKeys(ctx context.Context, who auth.Caller, p id.Profile, kind string) ([]string, error) {
 	switch kind {
 	case "device", "bucket": // a bucket is its device
-		return s.devices.TagKeys(ctx, p)
+		return s.devices.TagKeys(ctx, who, p)
 	case "dashboard":
-		return s.tagKeys(ctx, p)
+		return s.tagKeys(ctx, who, p)
 	case "action", "analysis", "tcore", "run_users", "secrets":
 		return nil, fault.New(fault.NotFound, "Not available yet: tags of the kind %s", kind)
 	}

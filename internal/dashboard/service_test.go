@@ -47,7 +47,7 @@ func each(t *testing.T, f func(t *testing.T, h *house)) {
 		h.log = audit.New(db, h.clk)
 		mailer, err := mail.New(db, mail.Config{Clock: h.clk})
 		must(t, err)
-		h.accounts = account.New(db, h.log, mailer, account.Config{Signup: account.Open}, h.clk)
+		h.accounts = account.New(db, h.log, mailer, account.Config{HashMemory: 64, Signup: account.Open}, h.clk)
 		files, err := blob.OpenFolder(t.TempDir())
 		must(t, err)
 		t.Cleanup(func() { files.Close() })
@@ -78,7 +78,7 @@ func (h *house) person(t *testing.T) auth.Caller {
 	must(t, err)
 	p, err := h.profiles.Create(t.Context(), auth.SystemCaller(), profile.CreateInput{Name: "Main", Account: a.ID})
 	must(t, err)
-	return auth.Caller{Kind: auth.Session, AccountID: a.ID, OwnerID: a.ID, ProfileID: p.ID, Permission: auth.Full, Reach: auth.ReachAccount}
+	return auth.Caller{Kind: auth.Session, AccountID: a.ID, OwnerID: a.ID, Role: auth.Owner, ProfileID: p.ID, Permission: auth.Full, Reach: auth.ReachAccount}
 }
 
 func (h *house) dashboard(t *testing.T, who auth.Caller, label string) id.Dashboard {
@@ -106,7 +106,7 @@ func TestLastAccess(t *testing.T) {
 		h.seen.note(access{owner{a.ProfileID, one}, now})
 		h.seen.note(access{owner{b.ProfileID, two}, now + 5})
 		h.seen.note(access{owner{b.ProfileID, one}, now + 9}) // not b's: nothing to write
-		if d, err := h.Get(t.Context(), a.ProfileID, one); err != nil || d.LastAccess != now {
+		if d, err := h.Get(t.Context(), a, a.ProfileID, one); err != nil || d.LastAccess != now {
 			t.Error("memory tells of it at once:", d.LastAccess, err)
 		}
 		if got := stored(a.ProfileID, one); got != 0 {
@@ -152,7 +152,7 @@ func TestPurgeProfile(t *testing.T) {
 				t.Errorf("the neighbour has %d rows of %s", n, table)
 			}
 		}
-		_, err = h.Widget(t.Context(), b.ProfileID, kept, w)
+		_, err = h.Widget(t.Context(), b, b.ProfileID, kept, w)
 		must(t, err)
 	})
 }

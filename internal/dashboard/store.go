@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"paddock/internal/auth"
 	"paddock/internal/id"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/tag"
@@ -175,8 +176,17 @@ func (s *Service) loadTags(ctx context.Context, p id.Profile, ds []Dashboard) er
 	return nil
 }
 
-func (s *Service) tagKeys(ctx context.Context, p id.Profile) ([]string, error) {
-	keys, err := sqldb.All(ctx, s.db, sqldb.Value[string], `SELECT DISTINCT key FROM dashboard_tag WHERE profile_id = $1 ORDER BY key LIMIT 10000`, p)
+// within is the condition that the dashboard in column is one that a caller may see, "" for all; see tag.Within.
+func within(who auth.Caller, p id.Profile, column string) (cond string, args []any) {
+	return tag.Within(who.Dashboards(), column, `SELECT t.dashboard_id FROM dashboard_tag t WHERE t.profile_id = ?`, p)
+}
+
+func (s *Service) tagKeys(ctx context.Context, who auth.Caller, p id.Profile) ([]string, error) {
+	w := sqldb.NewWhere("profile_id = ?", p)
+	if cond, args := within(who, p, "dashboard_id"); cond != "" {
+		w.And(cond, args...)
+	}
+	keys, err := sqldb.All(ctx, s.db, sqldb.Value[string], `SELECT DISTINCT key FROM dashboard_tag`+w.SQL()+` ORDER BY key LIMIT 10000`, w.Args()...)
 	slices.Sort(keys) // the engines collate differently
 	return keys, err
 }

@@ -142,7 +142,7 @@ func (s *Service) CreateWidget(ctx context.Context, who auth.Caller, p id.Profil
 	now := s.now()
 	w := Widget{ID: id.New[id.Widget](), Members: m, CreatedAt: now, UpdatedAt: now}
 	err = s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
-		dash, err := s.locked(ctx, p, d)
+		dash, err := s.locked(ctx, who, p, d)
 		if err != nil {
 			return err
 		}
@@ -177,10 +177,17 @@ func widgetEvent(d Dashboard, w Widget, what string, before, after any) audit.Ev
 		Message: fmt.Sprintf("Widget %q (%s) of dashboard %q %s", w.label(), w.ID, d.Label, what), Before: before, After: after}
 }
 
-// Widget returns a widget of a dashboard.
-func (s *Service) Widget(ctx context.Context, p id.Profile, d id.Dashboard, w id.Widget) (Widget, error) {
+// Widget returns a widget of a dashboard that the caller may see.
+func (s *Service) Widget(ctx context.Context, who auth.Caller, p id.Profile, d id.Dashboard, w id.Widget) (Widget, error) {
 	if !id.Valid(string(d)) || !id.Valid(string(w)) {
 		return Widget{}, errWidgetNotFound
+	}
+	if who.Dashboards() != nil {
+		if err := s.present(ctx, who, p, d); fault.Is(err, fault.NotFound) {
+			return Widget{}, errWidgetNotFound
+		} else if err != nil {
+			return Widget{}, err
+		}
 	}
 	found, ok, err := s.findWidget(ctx, p, d, w)
 	if err == nil && !ok {
@@ -199,7 +206,7 @@ func (s *Service) UpdateWidget(ctx context.Context, who auth.Caller, p id.Profil
 		return err
 	}
 	return s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
-		dash, w, err := s.lockedWidget(ctx, p, d, wid)
+		dash, w, err := s.lockedWidget(ctx, who, p, d, wid)
 		if err != nil {
 			return err
 		}
@@ -222,7 +229,7 @@ func (s *Service) UpdateWidget(ctx context.Context, who auth.Caller, p id.Profil
 // DeleteWidget removes a widget; its place in the arrangement stays.
 func (s *Service) DeleteWidget(ctx context.Context, who auth.Caller, p id.Profile, d id.Dashboard, wid id.Widget) error {
 	return s.db.Tx(sqldb.As(ctx, p), func(ctx context.Context) error {
-		dash, w, err := s.lockedWidget(ctx, p, d, wid)
+		dash, w, err := s.lockedWidget(ctx, who, p, d, wid)
 		if err != nil {
 			return err
 		}
@@ -235,21 +242,22 @@ func (s *Service) DeleteWidget(ctx context.Context, who auth.Caller, p id.Profil
 
 // lockedWidget reads a widget inside a transaction that is about to change it. Like what does not belong to
 // the profile, a widget of another dashboard is not there.
-func (s *Service) lockedWidget(ctx context.Context, p id.Profile, d id.Dashboard, wid id.Widget) (Dashboard, Widget, error) {
-	dash, err := s.locked(ctx, p, d)
+func (s *Service) lockedWidget(ctx context.Context, who auth.Caller, p id.Profile, d id.Dashboard, wid id.Widget) (Dashboard, Widget, error) {
+	dash, err := s.locked(ctx, who, p, d)
 	if fault.Is(err, fault.NotFound) {
 		err = errWidgetNotFound
 	}
 	if err != nil {
 		return Dashboard{}, Widget{}, err
 	}
-	w, err := s.Widget(ctx, p, d, wid)
+	w, err := s.Widget(ctx, who, p, d, wid)
 	return dash, w, err
 }
 
-// Devices lists the devices of the profile that the data and resources of a dashboard's widgets name.
-func (s *Service) Devices(ctx context.Context, p id.Profile, d id.Dashboard) ([]device.Named, error) {
-	if err := s.present(ctx, p, d); err != nil {
+// Devices lists the devices of the profile that the data and resources of a dashboard's widgets name and that the caller
+// may see.
+func (s *Service) Devices(ctx context.Context, who auth.Caller, p id.Profile, d id.Dashboard) ([]device.Named, error) {
+	if err := s.present(ctx, who, p, d); err != nil {
 		return nil, err
 	}
 	ws, err := s.widgets(ctx, p, d)
@@ -266,7 +274,7 @@ func (s *Service) Devices(ctx context.Context, p id.Profile, d id.Dashboard) ([]
 			}
 		}
 	}
-	return s.devices.Names(ctx, p, slices.Sorted(maps.Keys(named)))
+	return s.devices.Names(ctx, who, p, slices.Sorted(maps.Keys(named)))
 }
 
 // texts yields every string in a JSON value, member names included.

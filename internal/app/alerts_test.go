@@ -281,10 +281,11 @@ func TestSilentDevices(t *testing.T) {
 			}
 			channels[f.Channel] = event.Alert
 		}
-		for channel, got := range channels {
-			if got.Kind != "recovered" || got.Message != "Pump sends again." || got.SilentAlert != told[0].ID || got.Device != device {
-				t.Errorf("%s: %+v", channel, got)
-			}
+		if got := channels["limits"]; got.Kind != "recovered" || got.Message != "Pump sends again." || got.SilentAlert != told[0].ID || got.Device != device {
+			t.Errorf("%+v", got)
+		}
+		if got := channels["notification"]; !strings.HasSuffix(got.Title, ": Device is back") || got.Message != "Pump sends again." {
+			t.Errorf("%+v", got)
 		}
 		if got := alertsOf(t, s, a.Token, ""); len(got) != 2 || got[0].Kind != "recovered" || got[1].EndedAt == nil {
 			t.Errorf("%+v", got)

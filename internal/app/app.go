@@ -5,15 +5,18 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,6 +29,8 @@ import (
 	"paddock/internal/alert"
 	"paddock/internal/audit"
 	"paddock/internal/auth"
+	"paddock/internal/backup"
+	"paddock/internal/billing"
 	"paddock/internal/dashboard"
 	"paddock/internal/data"
 	"paddock/internal/device"
@@ -39,9 +44,16 @@ import (
 	"paddock/internal/kit/web"
 	"paddock/internal/limit"
 	"paddock/internal/live"
+	"paddock/internal/notify"
+	"paddock/internal/operator"
+	"paddock/internal/overview"
 	"paddock/internal/plan"
 	"paddock/internal/profile"
+	"paddock/internal/search"
+	"paddock/internal/support"
+	"paddock/internal/team"
 	"paddock/internal/token"
+	"paddock/internal/transfer"
 	"paddock/internal/usage"
 	console "paddock/web"
 )
@@ -57,7 +69,7 @@ func Sources() []sqldb.Source {
 	return []sqldb.Source{
 		{Room: "app", FS: migrations},
 		mail.Migrations(), job.Migrations(),
-		audit.Migrations(), account.Migrations(), profile.Migrations(), token.Migrations(), usage.Migrations(), device.Migrations(), data.Migrations(), limit.Migrations(), alert.Migrations(), dashboard.Migrations(),
+		audit.Migrations(), account.Migrations(), plan.Migrations(), profile.Migrations(), token.Migrations(), usage.Migrations(), device.Migrations(), data.Migrations(), limit.Migrations(), alert.Migrations(), dashboard.Migrations(), notify.Migrations(), team.Migrations(), billing.Migrations(), backup.Migrations(), support.Migrations(), transfer.Migrations(), overview.Migrations(), operator.Migrations(),
 	}
 }
 
@@ -65,24 +77,32 @@ func Sources() []sqldb.Source {
 type Options struct {
 	Clock clock.Clock  // the machine's when nil
 	Log   *slog.Logger // slog.Default() when nil
+	Verb  bool         // opened beside a server, to do one thing
+
+	HashMemory uint32 // of passwords, in KiB; see account.Config
 }
 
 // App is an open installation.
 type App struct {
-	settings Settings
-	log      *slog.Logger
-	clock    clock.Clock
-	db       *sqldb.DB
-	sealer   *seal.Sealer
-	files    *blob.Folder
-	jobs     *job.Runner
-	mail     *mail.Mailer
-	server   *web.Server
-	metrics  *prometheus.Registry
+	settings   Settings
+	verb       bool
+	hashMemory uint32
+	log        *slog.Logger
+	clock      clock.Clock
+	db         *sqldb.DB
+	sealer     *seal.Sealer
+	files      blob.Store
+	places     []io.Closer // of files
+	jobs       *job.Runner
+	mail       *mail.Mailer
+	server     *web.Server
+	metrics    *prometheus.Registry
 
 	accounts *account.Service
 	plans    *plan.Catalogue
+	versions *plan.Versions
 	profiles *profile.Service
+	teams    *team.Service
 	tokens   *token.Service
 	usage    *usage.Service
 	devices  *device.Service
@@ -91,6 +111,14 @@ type App struct {
 	alerts   *alert.Service
 	live     *live.Hub
 	boards   *dashboard.Service
+	notify   *notify.Service
+	billing  *billing.Service
+	backups  *backup.Service
+	stored   *backup.Backups
+	support  *support.Service
+	transfer *transfer.Service
+	operator *operator.Service
+	overview *overview.Service
 
 	stopping atomic.Bool // no new work is taken
 	stopOnce sync.Once
@@ -102,7 +130,7 @@ func Open(ctx context.Context, s Settings, o Options) (*App, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	a := &App{settings: s, log: o.Log, clock: o.Clock}
+	a := &App{settings: s, verb: o.Verb, hashMemory: o.HashMemory, log: o.Log, clock: o.Clock}
 	if a.log == nil {
 		a.log = slog.Default()
 	}
@@ -120,20 +148,29 @@ func (a *App) open(ctx context.Context) error {
 	if err := os.MkdirAll(a.settings.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
+	if err := refuseHalf(a.settings.Data); err != nil {
+		return err
+	}
 	var err error
 	if a.db, err = sqldb.Open(ctx, a.settings.url(), sqldb.Options{Clock: a.clock, Log: a.log}); err != nil {
+		return err
+	}
+	if err := a.loadKey(ctx); err != nil {
 		return err
 	}
 	if err := a.migrate(ctx); err != nil {
 		return err
 	}
-	if err := a.openSealer(ctx); err != nil {
+	if err := a.noteKey(ctx); err != nil {
 		return err
 	}
-	if a.files, err = blob.OpenFolder(filepath.Join(a.settings.Data, "files")); err != nil {
+	if a.files, err = a.openPlace(a.settings.filesPlace()); err != nil {
+		return fmt.Errorf("--files: %w", err)
+	}
+	if err := a.rooms(ctx); err != nil {
 		return err
 	}
-	return a.rooms(ctx)
+	return a.afterRestore(ctx)
 }
 
 // migrate brings the database up to date: at once when it is empty or this is SQLite, where a copy is kept;
@@ -166,48 +203,13 @@ func (a *App) migrate(ctx context.Context) error {
 	return a.db.Migrate(ctx, Sources()...)
 }
 
-// openSealer loads the keys and compares them with the value that the database keeps for that purpose.
-func (a *App) openSealer(ctx context.Context) error {
-	var err error
-	if a.settings.SecretKey != "" {
-		a.sealer, err = seal.Parse(a.settings.SecretKey)
-	} else {
-		a.sealer, err = seal.LoadOrCreateFile(a.settings.keyFile())
-	}
-	if err != nil {
-		return err
-	}
-	check, ok, err := sqldb.One(ctx, a.db, sqldb.Value[string], "SELECT value FROM setting WHERE name = $1", "seal check")
-	if err != nil {
-		return err
-	}
-	if !ok {
-		_, err := a.db.Exec(ctx, "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", "seal check", a.sealer.Check())
-		return err
-	}
-	if err := a.sealer.Verify(check); err != nil {
-		where := "the file " + a.settings.keyFile()
-		if a.settings.SecretKey != "" {
-			where = "PADDOCK_SECRET_KEY"
-		}
-		return fmt.Errorf("%s does not hold the key this database was sealed with: bring the key that belongs to it (%w)", where, err)
-	}
-	if a.sealer.Stale(check) { // keys were rotated: a node with only the old one must not start any more
-		_, err := a.db.Exec(ctx, "UPDATE setting SET value = $1 WHERE name = $2", a.sealer.Check(), "seal check")
-		return err
-	}
-	return nil
-}
-
 // rooms makes every room, from the right of the order to the left.
 func (a *App) rooms(ctx context.Context) error {
 	var err error
-	a.plans = plan.Builtin()
-	if a.settings.Catalogue != "" {
-		if a.plans, err = plan.Load(a.settings.Catalogue); err != nil {
-			return err
-		}
+	if a.versions, err = plan.Open(ctx, a.db, a.clock, a.log); err != nil {
+		return err
 	}
+	a.plans = a.versions.Catalogue()
 	if a.mail, err = mail.New(a.db, mail.Config{
 		SMTPURL: a.settings.SMTPURL, From: a.settings.MailFrom, Name: a.settings.Name, Clock: a.clock, Log: a.log,
 	}); err != nil {
@@ -217,12 +219,16 @@ func (a *App) rooms(ctx context.Context) error {
 	log := audit.New(a.db, a.clock)
 	a.accounts = account.New(a.db, log, a.mail, account.Config{
 		Signup: account.Signup(a.settings.Signup), PublicURL: a.settings.publicURL(), Name: a.settings.Name, Log: a.log,
-		DefaultPlan: a.plans.Default,
+		DefaultPlan: a.plans.Default, Files: a.files, TermsUntil: plan.TermsUntil, Sealer: a.sealer, HashMemory: a.hashMemory,
+		SessionIdle: time.Duration(a.settings.SessionIdle), SessionMax: time.Duration(a.settings.SessionMax),
 		Plan: func(name string) (string, bool) {
 			p, err := a.plans.Plan(name)
 			return p.ReportAs, err == nil
 		},
 	}, a.clock)
+	if err := a.settleCatalogue(ctx); err != nil {
+		return err
+	}
 	used, err := a.accounts.PlansInUse(ctx)
 	if err != nil {
 		return err
@@ -233,8 +239,22 @@ func (a *App) rooms(ctx context.Context) error {
 		}
 	}
 	a.profiles = profile.New(a.db, a.accounts, a.plans, log, a.files, a.clock)
+	a.profiles.SealLog(a.sealer)
+	a.profiles.KeepLog(a.settings.auditKeep)
+	a.profiles.SetGrace(a.settings.ProfileGrace.span())
+	a.notify = notify.New(a.db, a.accounts, a.profiles, log, a.mail, a.sealer, notify.Config{
+		Name: a.settings.Name, PublicURL: a.settings.publicURL(), PrivateWebhook: a.settings.WebhookPrivate, Log: a.log,
+	}, a.clock)
+	a.teams = team.New(a.db, a.accounts, a.profiles, a.notify, log, a.mail, a.sealer, team.Config{PublicURL: a.settings.publicURL(), Name: a.settings.Name, Log: a.log}, a.clock)
 	a.tokens = token.New(a.db, a.accounts, a.profiles, log, a.sealer, a.clock)
+	a.teams.SetTokens(a.tokens)
+	a.tokens.SetTeams(a.teams)
 	a.usage = usage.New(a.db, a.profiles, a.accounts, log, a.clock)
+	a.usage.Count(plan.Team, a.teams.Count)
+	a.usage.Fitting(a.versions.Fitting)
+	if err := a.usage.FillPools(ctx); err != nil {
+		return err
+	}
 	a.devices = device.New(a.db, a.profiles, a.tokens, a.usage, log, a.clock)
 	a.data = data.New(a.db, a.profiles, a.usage, a.devices, log, a.clock)
 	a.boards = dashboard.New(a.db, a.usage, a.devices, log, a.clock)
@@ -242,17 +262,59 @@ func (a *App) rooms(ctx context.Context) error {
 	a.alerts = alert.New(a.db, a.profiles, a.usage, a.devices, log, a.clock)
 	a.live = live.New(a.data, a.devices, a.usage, a.clock)
 	a.live.Hear(a.limits, a.alerts)
+	a.live.HearNotices(a.notify)
+	a.alerts.DeliverBy(a.notify)
+	payment, due, err := a.payment(ctx)
+	if err != nil {
+		return err
+	}
+	a.billing = billing.New(a.db, a.accounts, a.plans, a.profiles, a.usage, a.notify, log, billing.Config{
+		PublicURL: a.settings.publicURL(), Name: a.settings.Name, Log: a.log, Payment: payment, DueDays: due,
+	}, a.clock)
+	a.backups = backup.New(a.db, backup.Rooms{
+		Accounts: a.accounts, Profiles: a.profiles, Notify: a.notify, Teams: a.teams, Tokens: a.tokens, Usage: a.usage, Devices: a.devices, Data: a.data,
+		Alerts: a.alerts, Boards: a.boards,
+	}, log, a.files, backup.Config{Release: Version, Temp: filepath.Join(a.settings.Data, "tmp"), ImportMax: a.settings.importMax()}, a.clock)
+	if err := a.openBackups(log); err != nil {
+		return err
+	}
+	a.tokens.TellExpiry(a.notify)
+	a.support = support.New(a.db, a.accounts, a.profiles, a.notify, log, a.mail, support.Config{
+		PublicURL: a.settings.publicURL(), Name: a.settings.Name, Access: support.Access(a.settings.OperatorAccess), Log: a.log,
+	}, a.clock)
+	a.transfer = transfer.New(a.db, transfer.Rooms{
+		Accounts: a.accounts, Profiles: a.profiles, Teams: a.teams, Tokens: a.tokens, Usage: a.usage, Billing: a.billing, Support: a.support, Notify: a.notify, Audit: log, Mail: a.mail,
+	}, transfer.Config{PublicURL: a.settings.publicURL(), Name: a.settings.Name, Policy: transfer.Policy(a.settings.Transfer), Log: a.log}, a.clock)
+
+	a.overview = overview.New(a.db, overview.Rooms{
+		Accounts: a.accounts, Profiles: a.profiles, Teams: a.teams, Usage: a.usage, Devices: a.devices, Limits: a.limits, Alerts: a.alerts, Billing: a.billing,
+		Notify: a.notify, Audit: log,
+	}, a.clock)
+
+	if err := a.openOperator(log); err != nil {
+		return err
+	}
 
 	a.accounts.OnDelete(a.profiles.DeleteAll)
+	a.accounts.CountHoldings(a.holdings)
+	a.accounts.OnDelete(a.notify.ForgetAccount)
+	a.accounts.OnDelete(a.backups.ForgetAccount)
 	a.accounts.OnPlan(a.usage.Refit)
 	a.accounts.OnPlan(a.limits.PlanChanged)
+	a.accounts.OnPlan(a.billing.PlanChanged)
+	a.profiles.OnPurge(a.usage.PurgeProfile) // first: the things that it counts go after
 	a.profiles.OnPurge(a.limits.PurgeProfile)
 	a.profiles.OnPurge(a.alerts.PurgeProfile)
 	a.profiles.OnPurge(a.boards.PurgeProfile)
 	a.profiles.OnPurge(a.data.PurgeProfile)
 	a.profiles.OnPurge(a.devices.PurgeProfile)
 	a.profiles.OnPurge(a.tokens.PurgeProfile)
+	a.profiles.OnPurge(a.notify.PurgeProfile)
+	a.profiles.OnPurge(a.teams.PurgeProfile)
+	a.profiles.OnPurge(a.support.PurgeProfile)
+	a.profiles.OnPurge(a.overview.PurgeProfile)
 
+	a.teams.Jobs(a.jobs)
 	a.tokens.Jobs(a.jobs)
 	a.devices.Jobs(a.jobs)
 	a.data.Jobs(a.jobs)
@@ -260,13 +322,83 @@ func (a *App) rooms(ctx context.Context) error {
 	a.alerts.Jobs(a.jobs)
 	a.live.Jobs(a.jobs)
 	a.boards.Jobs(a.jobs)
+	a.notify.Jobs(a.jobs)
+	a.billing.Jobs(a.jobs)
+	a.backups.Jobs(a.jobs)
+	a.stored.Jobs(a.jobs)
+	a.support.Jobs(a.jobs)
+	a.transfer.Jobs(a.jobs)
+	a.operator.Jobs(a.jobs)
 	a.jobs.Every("profile purge", time.Minute, func(ctx context.Context) error { return a.profiles.Purge(ctx, 30*time.Second) })
+	a.jobs.Every("audit log purge", time.Hour, a.profiles.PurgeLog)
+	a.jobs.EachNode("audit log answers", time.Minute, a.profiles.TidyLog)
 	a.jobs.EachNode("session last use", 10*time.Second, a.accounts.Flush)
+	a.jobs.EachNode("catalogue", time.Minute, a.versions.Reload)
+	a.jobs.Every("catalogue fit", 5*time.Second, a.fitCatalogue)
+	a.jobs.Every("terms that end", time.Minute, a.accounts.EndTerms)
 	a.jobs.Every("account tidy", time.Hour, a.accounts.Tidy)
 	a.jobs.EachNode("usage leases", time.Second, a.usage.Flush)
 	a.jobs.Every("usage leases of dead nodes", time.Minute, a.usage.Reap)
 	a.jobs.Every("usage ledger fold", time.Hour, a.usage.Fold)
 	return a.serveRoutes()
+}
+
+// payment is how accounts pay. The server's settings are kept in the database, so that the command line, which is not given them,
+// bills as the server does.
+func (a *App) payment(ctx context.Context) (billing.Payment, int, error) {
+	const name = "payment"
+	kept, ok, err := setting(ctx, a.db, name)
+	if err != nil {
+		return "", 0, err
+	}
+	if a.settings.Payment == "" {
+		if !ok {
+			return billing.NoPayment, billing.DefaultDueDays, nil
+		}
+		payment, days, _ := strings.Cut(kept, " ")
+		due, err := strconv.Atoi(days)
+		if err != nil {
+			return "", 0, fmt.Errorf("the database says %q of how accounts pay: start the server with --payment once", kept)
+		}
+		return billing.Payment(payment), due, nil
+	}
+	due := cmp.Or(a.settings.PaymentDue, billing.DefaultDueDays)
+	if now := fmt.Sprintf("%s %d", a.settings.Payment, due); now != kept {
+		if err := setSetting(ctx, a.db, name, now); err != nil {
+			return "", 0, err
+		}
+	}
+	return billing.Payment(a.settings.Payment), due, nil
+}
+
+// settleCatalogue puts the catalogue of the settings, else the one in the binary, into force where it is new; a verb beside
+// a server does so only in an installation that has none yet.
+func (a *App) settleCatalogue(ctx context.Context) error {
+	if a.verb && a.plans.Version() > 0 {
+		return nil
+	}
+	text, from := plan.BuiltinText(), plan.FromBuiltin
+	if a.settings.Catalogue != "" {
+		var err error
+		if text, err = os.ReadFile(a.settings.Catalogue); err != nil {
+			return fmt.Errorf("read the catalogue: %w", err)
+		}
+		from = plan.FromFile
+	}
+	if _, err := a.versions.Apply(ctx, text, from, a.accounts.PlanUsers); err != nil {
+		if a.settings.Catalogue != "" {
+			return fmt.Errorf("catalogue %s: %w", a.settings.Catalogue, err)
+		}
+		return err
+	}
+	return nil
+}
+
+// fitCatalogue gives accounts what the latest catalogue says.
+func (a *App) fitCatalogue(ctx context.Context) error {
+	return a.versions.Fit(ctx, a.accounts.OnPlans, func(ctx context.Context, acc id.Account) error {
+		return a.accounts.Replan(ctx, auth.SystemCaller(), acc)
+	})
 }
 
 // Routes are those of every room, then those that no room answers yet.
@@ -283,7 +415,7 @@ func (a *App) serveRoutes() error {
 			func() float64 { return float64(a.db.Waiting()) }))
 	var routes []web.Route
 	for _, room := range []interface{ Routes() []web.Route }{
-		a.accounts, a.profiles, a.tokens, a.usage, a.devices, a.data, a.boards, a.limits, a.alerts, a.live, a.plans,
+		a.accounts, a.profiles, a.teams, a.tokens, a.usage, a.devices, a.data, a.boards, a.limits, a.alerts, a.live, a.plans, a.notify, a.billing, a.backups, a.stored, a.support, a.transfer, search.New(a.profiles, a.teams, a.tokens, a.devices), a.overview, a.operator,
 	} {
 		routes = append(routes, room.Routes()...)
 	}
@@ -294,10 +426,13 @@ func (a *App) serveRoutes() error {
 	}
 	a.server = web.NewServer(web.Config{
 		Log: a.log, Clock: a.clock, TrustedProxies: proxies, PublicURL: a.settings.PublicURL, Authenticate: a.authenticate, Admit: a.limits.Admit,
-		Metrics: a.metrics, Dev: a.settings.Dev, Version: Version,
+		LogAll: a.settings.LogRequests == "all", Metrics: a.metrics, Dev: a.settings.Dev, Version: Version,
+		CredentialKey: credentialKey,
 	}, append(routes, later...))
+	a.judgeStreams()
 	a.server.Observe(a.devices.Observe)
 	a.server.Observe(a.limits.Observe)
+	a.server.Observe(a.support.Observe)
 	a.server.Mount(console.Base, console.Handler())
 	return nil
 }
@@ -330,15 +465,14 @@ func (a *App) authenticate(ctx context.Context, c web.Credential) (auth.Caller, 
 		return who, nil
 	}
 	p := id.Profile(c.ProfileHeader)
-	owner, ok, err := a.profiles.Access(ctx, who.AccountID, p)
+	grant, ok, err := a.profiles.Enter(ctx, who, p)
 	if err != nil {
 		return auth.Caller{}, err
 	}
 	if !ok {
 		return auth.Caller{}, profile.NotFound
 	}
-	who.ProfileID, who.OwnerID = p, owner
-	return who, nil
+	return who.In(p, grant), nil
 }
 
 // Handler answers HTTP.
@@ -364,9 +498,12 @@ func (a *App) Close() error {
 	a.stopOnce.Do(func() {
 		a.jobs.Stop()
 		a.mail.Stop()
+		a.backups.Stop()
+		a.operator.Stop()
+		a.profiles.StopLog()
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		err = errors.Join(a.usage.Stop(ctx), a.limits.Stop(ctx), a.tokens.Flush(ctx), a.devices.Flush(ctx), a.boards.Flush(ctx), a.accounts.Flush(ctx), a.close())
+		err = errors.Join(a.usage.Stop(ctx), a.limits.Stop(ctx), a.tokens.Flush(ctx), a.devices.Flush(ctx), a.boards.Flush(ctx), a.accounts.Flush(ctx), a.support.Flush(ctx), a.close())
 	})
 	return err
 }
@@ -377,8 +514,8 @@ func (a *App) close() error {
 	if a.db != nil {
 		errs = append(errs, a.db.Close())
 	}
-	if a.files != nil {
-		errs = append(errs, a.files.Close())
+	for _, c := range a.places {
+		errs = append(errs, c.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -415,6 +552,9 @@ func (a *App) CreateAccount(ctx context.Context, who auth.Caller, in NewAccount)
 		}
 		p, err := a.profiles.Create(ctx, who, profile.CreateInput{Account: acc.ID, Name: acc.Name})
 		if err != nil {
+			return err
+		}
+		if err := a.billing.Begin(ctx, who, acc.ID); err != nil {
 			return err
 		}
 		as := who

@@ -112,7 +112,7 @@ func TestBehaviour04_AllocateFreeResources(t *testing.T) {
 }
 
 func TestBehaviour05_ListOfProfiles(t *testing.T) {
-	// The shared rows of this behaviour wait for the team room; what is owned must not be marked shared.
+	// What is owned must not be marked shared.
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		a := s.Account(t, "house")
 		s.Profile(t, a, "Second")
@@ -254,7 +254,6 @@ func TestBehaviour11_DeleteProfile(t *testing.T) {
 }
 
 func TestBehaviour12_LastProfileStays(t *testing.T) {
-	// That it cannot be transferred either waits for the transfer room.
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		a := s.Account(t, "house")
 		x := s.Call(t, "DELETE", "/profile/"+a.Profile, a.Token, row{"password": apptest.Password})

@@ -18,6 +18,7 @@ import (
 	"paddock/internal/account"
 	"paddock/internal/auth"
 	"paddock/internal/id"
+	"paddock/internal/kit/clock"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/kit/web"
@@ -29,9 +30,13 @@ type cli struct {
 	Serve     serveCmd     `cmd:"" help:"Serve console and API."`
 	Account   accountCmd   `cmd:"" help:"Make and care for accounts, also beside a running server."`
 	Token     tokenCmd     `cmd:"" help:"Make tokens."`
+	Profile   profileCmd   `cmd:"" help:"Export a profile to an archive, import one, copy one; also beside a running server."`
 	SetupLink setupLinkCmd `cmd:"" help:"Print a one-time link to make the first account with."`
 	Demo      demoCmd      `cmd:"" help:"Fill an empty installation with believable sample data and print who can sign in."`
+	Catalogue catalogueCmd `cmd:"" help:"Check, apply and look at catalogues of plans and prices, also beside a running server."`
 	Verify    verifyCmd    `cmd:"" help:"Recount what is stored and compare it with what was metered, also beside a running server."`
+	Backup    backupCmd    `cmd:"" help:"Back up the whole server into a folder: database, files and key, beside a running server."`
+	Restore   restoreCmd   `cmd:"" help:"Verify a backup and restore it into an empty data folder."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database up to date."`
 	Config    configCmd    `cmd:"" help:"Print the effective settings of serve and where each comes from; fail when they are half set."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
@@ -90,10 +95,18 @@ type serveCmd struct {
 	Settings `embed:""`
 }
 
-func (c *serveCmd) Run(ctx context.Context, s streams) error { return Serve(ctx, c.Settings, s.out) }
+func (c *serveCmd) Run(ctx context.Context, s streams, k *kong.Context) error {
+	c.Sources = sourcesOf(k)
+	return Serve(ctx, c.Settings, s.out)
+}
 
 // with opens the installation of a store for one verb. Warnings go to standard error.
 func with(ctx context.Context, st Store, s streams, f func(a *App) error) error {
+	return withClock(ctx, st, s, nil, f)
+}
+
+// withClock is with on another clock than the machine's.
+func withClock(ctx context.Context, st Store, s streams, clk clock.Clock, f func(a *App) error) error {
 	settings := Settings{Store: st, Listen: "127.0.0.1:8080", Name: "Paddock", Signup: "invite", Log: "text",
 		PublicURL: os.Getenv("PADDOCK_PUBLIC_URL"), SMTPURL: os.Getenv("PADDOCK_SMTP_URL"), MailFrom: os.Getenv("PADDOCK_MAIL_FROM"),
 		Catalogue: os.Getenv("PADDOCK_CATALOGUE")}
@@ -104,7 +117,7 @@ func with(ctx context.Context, st Store, s streams, f func(a *App) error) error 
 		settings.Name = v
 	}
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a, err := Open(ctx, settings, Options{Log: log})
+	a, err := Open(ctx, settings, Options{Log: log, Verb: true, Clock: clk})
 	if err != nil {
 		return err
 	}
@@ -116,7 +129,8 @@ type accountCmd struct {
 	List     accountListCmd     `cmd:"" help:"List accounts."`
 	Set      accountSetCmd      `cmd:"" help:"Change an account."`
 	Password accountPasswordCmd `cmd:"" help:"Set a password, read from standard input; ends the account's sessions."`
-	Unlock   accountUnlockCmd   `cmd:"" help:"Forget wrong passwords, so that the person may try again at once."`
+	Unlock   accountUnlockCmd   `cmd:"" help:"Forget wrong passwords and codes, so that the person may try again at once."`
+	Reset2FA accountReset2FACmd `cmd:"" name:"reset-2fa" help:"Take the second factor off an account whose owner lost it; ends its sessions."`
 	Operator accountOperatorCmd `cmd:"" help:"Make an account operator of this installation, or take it back."`
 }
 
@@ -189,7 +203,7 @@ func (c *accountListCmd) Run(ctx context.Context, s streams) error {
 			for _, note := range []struct {
 				on   bool
 				text string
-			}{{acc.Operator, "operator"}, {acc.Blocked, "blocked"}, {!acc.Active, "not confirmed"}} {
+			}{{acc.Operator, "operator"}, {acc.Blocked, "blocked"}, {!acc.Active, "not confirmed"}, {acc.Factor, "second factor"}} {
 				if note.on {
 					notes = append(notes, note.text)
 				}
@@ -213,8 +227,11 @@ func (c *accountSetCmd) Run(ctx context.Context, s streams) error {
 	}
 	return with(ctx, c.Store, s, func(a *App) error {
 		if c.Plan != nil {
-			acc, err := a.accounts.SetPlan(ctx, auth.SystemCaller(), c.Email, *c.Plan)
+			acc, err := a.accounts.ByEmail(ctx, c.Email)
 			if err != nil {
+				return err
+			}
+			if _, err := a.billing.SetPlan(ctx, auth.SystemCaller(), acc.ID, *c.Plan, true, ""); err != nil {
 				return err
 			}
 			fmt.Fprintf(s.out, "%s is on plan %s\n", acc.Email, *c.Plan)
@@ -262,6 +279,22 @@ func (c *accountUnlockCmd) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		fmt.Fprintf(s.out, "%s %s\n", c.Email, map[bool]string{true: "may try again", false: "was not locked"}[locked])
+		return nil
+	})
+}
+
+type accountReset2FACmd struct {
+	Store `embed:""`
+	Email string `arg:"" help:"E-mail of the account."`
+}
+
+func (c *accountReset2FACmd) Run(ctx context.Context, s streams) error {
+	return with(ctx, c.Store, s, func(a *App) error {
+		had, err := a.accounts.ResetFactor(ctx, auth.SystemCaller(), c.Email)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.out, "%s %s\n", c.Email, map[bool]string{true: "has no second factor any more; its sessions have ended", false: "had no second factor"}[had])
 		return nil
 	})
 }
@@ -329,14 +362,27 @@ func (c *setupLinkCmd) Run(ctx context.Context, s streams) error {
 }
 
 type verifyCmd struct {
-	Store `embed:""`
+	Store   `embed:""`
+	Backups bool `help:"Also read the file of every backup of a profile and compare its SHA-256."`
 }
 
 func (c *verifyCmd) Run(ctx context.Context, s streams) error {
 	return with(ctx, c.Store, s, func(a *App) error {
+		began := time.Now()
 		findings, checked, err := a.Verify(ctx)
 		if err != nil {
 			return err
+		}
+		if c.Backups {
+			files, read, err := a.VerifyBackups(ctx)
+			if err != nil {
+				return err
+			}
+			findings = append(findings, files...)
+			checked += fmt.Sprintf("\nthe files of %d backups of profiles", read)
+		}
+		if err := a.operator.NoteVerify(ctx, began, findings, checked); err != nil {
+			fmt.Fprintln(s.err, "paddock: what was found could not be noted for the operator's page:", err)
 		}
 		for _, f := range findings {
 			fmt.Fprintln(s.out, f)
@@ -371,8 +417,9 @@ func (c *migrateCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	settings := Settings{Store: c.Store, Listen: "127.0.0.1:8080", Name: "Paddock", Signup: "invite", Log: "text", Migrate: true}
-	a, err := Open(ctx, settings, Options{Log: slog.New(slog.NewTextHandler(s.err, nil))})
+	settings := Settings{Store: c.Store, Listen: "127.0.0.1:8080", Name: "Paddock", Signup: "invite", Log: "text", Migrate: true,
+		Catalogue: os.Getenv("PADDOCK_CATALOGUE")}
+	a, err := Open(ctx, settings, Options{Log: slog.New(slog.NewTextHandler(s.err, nil)), Verb: true})
 	if err != nil {
 		return err
 	}
@@ -398,8 +445,27 @@ func (a *App) Reseal(ctx context.Context) (int, error) {
 	if err != nil {
 		return n, err
 	}
-	_, err = a.db.Exec(ctx, "UPDATE setting SET value = $1 WHERE name = $2", a.sealer.Check(), "seal check")
-	return n, err
+	factors, err := a.accounts.Reseal(ctx)
+	n += factors
+	if err != nil {
+		return n, err
+	}
+	hooks, err := a.notify.Reseal(ctx)
+	n += hooks
+	if err != nil {
+		return n, err
+	}
+	invitations, err := a.teams.Reseal(ctx)
+	n += invitations
+	if err != nil {
+		return n, err
+	}
+	schedules, err := a.stored.Reseal(ctx)
+	n += schedules
+	if err != nil {
+		return n, err
+	}
+	return n, setSetting(ctx, a.db, sealCheck, a.sealer.Check())
 }
 
 type configCmd struct {

@@ -428,7 +428,9 @@ func (l *logged) String() string {
 
 func TestLiveStopsAtOnceAndLogsNoToken(t *testing.T) {
 	log := &logged{}
-	s := apptest.Start(t, sqldb.SQLite, func(_ *app.Settings, o *app.Options) { o.Log = slog.New(slog.NewTextHandler(log, nil)) })
+	s := apptest.Start(t, sqldb.SQLite, func(c *app.Settings, o *app.Options) {
+		c.LogRequests, o.Log = "all", slog.New(slog.NewTextHandler(log, nil))
+	})
 	a := s.Account(t, "house")
 	device, token := s.Device(t, a, "D")
 	streams := make([]*stream, 20)

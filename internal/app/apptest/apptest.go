@@ -55,9 +55,10 @@ func WithCatalogue(yaml string) Change {
 	}
 }
 
-// Each runs f on a fresh server of each engine.
+// Each runs f on a fresh server of each engine, beside other tests: much of their time is waiting.
 func Each(t *testing.T, f func(t *testing.T, s *Server), changes ...Change) {
 	t.Helper()
+	t.Parallel()
 	for _, e := range sqldbtest.Engines {
 		t.Run(string(e), func(t *testing.T) {
 			t.Parallel()
@@ -69,8 +70,9 @@ func Each(t *testing.T, f func(t *testing.T, s *Server), changes ...Change) {
 // Start starts a fresh server that is gone when the test ends.
 func Start(t testing.TB, engine sqldb.Engine, changes ...Change) *Server {
 	t.Helper()
+	url := sqldbtest.Migrated(t, engine, app.Sources()...)
 	settings := app.Settings{
-		Store:   app.Store{Data: t.TempDir()},
+		Store:   app.Store{Data: filepath.Dir(strings.TrimPrefix(url, "sqlite:"))},
 		Listen:  "127.0.0.1:0",
 		Name:    "Paddock",
 		Signup:  "open",
@@ -78,10 +80,10 @@ func Start(t testing.TB, engine sqldb.Engine, changes ...Change) *Server {
 		Migrate: true,
 	}
 	if engine == sqldb.Postgres {
-		settings.Database = sqldbtest.URL(t, engine)
+		settings.Data, settings.Database = t.TempDir(), url
 		settings.SecretKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 	}
-	options := app.Options{Log: slog.New(slog.NewTextHandler(&testWriter{t: t}, &slog.HandlerOptions{Level: slog.LevelError}))}
+	options := app.Options{HashMemory: 64, Log: slog.New(slog.NewTextHandler(&testWriter{t: t}, &slog.HandlerOptions{Level: slog.LevelError}))}
 	for _, c := range changes {
 		c(&settings, &options)
 	}
@@ -304,4 +306,60 @@ func (s *Server) Mails(t testing.TB) []Mail {
 		out[i] = Mail{To: m.To, Subject: m.Subject, Text: m.Text}
 	}
 	return out
+}
+
+// Secret is the one in the newest letter to an address whose link leads to a page of the console: "team/accept".
+func (s *Server) Secret(t testing.TB, to, page string) string {
+	t.Helper()
+	for _, m := range s.Mails(t) { // newest first
+		if m.To != to {
+			continue
+		}
+		if _, rest, ok := strings.Cut(m.Text, "/console/"+page+"/"); ok {
+			return strings.Fields(rest)[0]
+		}
+	}
+	t.Fatalf("no letter to %s leads to %s", to, page)
+	return ""
+}
+
+// Join invites a person with an account into the team of host's profile, on the terms given beside the e-mail, accepts,
+// and returns the person there, with a token made from credentials.
+func (s *Server) Join(t testing.TB, host, person Who, terms map[string]any) Who {
+	t.Helper()
+	body := map[string]any{"email": person.Email}
+	for k, v := range terms {
+		body[k] = v
+	}
+	s.Call(t, "POST", "/profile/"+host.Profile+"/team", host.Token, body).Want(t, 200)
+	s.Call(t, "GET", "/profile/team/accept/"+s.Secret(t, person.Email, "team/accept"), "", nil).Want(t, 200)
+	return s.TokenOf(t, person, host.Profile)
+}
+
+// Session signs a person in with the password of the test and returns how to call as them, in a profile.
+func (s *Server) Session(t testing.TB, w Who, profile string) func(method, path string, body any) Answer {
+	t.Helper()
+	request := func(method, path string, body any, cookie *http.Cookie) *http.Request {
+		text, _ := json.Marshal(body)
+		q, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(string(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("Content-Type", "application/json")
+		q.Header.Set("Origin", s.URL)
+		if cookie != nil {
+			q.AddCookie(cookie)
+			q.Header.Set("Profile-Id", profile)
+		}
+		return q
+	}
+	in := s.Do(t, request("POST", "/session", map[string]any{"email": w.Email, "password": Password}, nil)).Want(t, 200, 201)
+	cookies := (&http.Response{Header: in.Header}).Cookies()
+	if len(cookies) != 1 {
+		t.Fatalf("%d cookies", len(cookies))
+	}
+	return func(method, path string, body any) Answer {
+		t.Helper()
+		return s.Do(t, request(method, path, body, cookies[0]))
+	}
 }

@@ -47,12 +47,6 @@ func Handler() http.Handler {
 	return handler{files}
 }
 
-// Built reports whether this binary carries the console.
-func Built() bool {
-	_, err := fs.Stat(dist, "dist/index.html")
-	return err == nil
-}
-
 type handler struct{ files fs.FS }
 
 func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -1,5 +1,6 @@
 import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
 import { t } from "./texts";
+import { formats } from "./ui/formats";
 
 // Grass green. Shade 7 on white, and white on shade 7, have a contrast above 4.5.
 const paddock: MantineColorsTuple = [
@@ -49,9 +50,14 @@ export const theme = createTheme({
   autoContrast: true,
   luminanceThreshold: 0.32,
   colors: { paddock, dark, red },
-  components: { Modal: { defaultProps: { closeButtonProps: { "aria-label": t.close } } } },
+  components: {
+    Modal: { defaultProps: { closeButtonProps: { "aria-label": t.close } } },
+    // Asked for each time: the formats are known once somebody has signed in.
+    NumberInput: { defaultProps: () => ({ decimalSeparator: formats().decimal_separator, allowedDecimalSeparators: [".", ","] }) },
+  },
   defaultRadius: "md",
   cursorType: "pointer",
+  respectReducedMotion: true,
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif',
   fontFamilyMonospace: 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace',
   headings: { fontWeight: "650" },
@@ -62,11 +68,14 @@ export const variables: CSSVariablesResolver = () => ({
   variables: {},
   light: {
     "--mantine-color-dimmed": "#5b6663",
+    "--mantine-color-disabled-color": "#6f7a77",
     "--mantine-color-placeholder": "#6b7673",
     "--mantine-color-error": "#c92a2a",
     "--mantine-color-red-outline": "#c92a2a",
     "--mantine-color-red-light-color": "#b02525",
     "--mantine-color-gray-light-color": "#4d5754",
+    "--mantine-color-green-light-color": "#1d5c37",
+    "--mantine-color-yellow-light-color": "#7a4700",
     "--mantine-color-paddock-light-color": "#1d5c37",
   },
   dark: {
@@ -74,7 +83,7 @@ export const variables: CSSVariablesResolver = () => ({
     "--mantine-color-disabled": "#3a4544",
     "--mantine-color-disabled-color": "#8b9694",
     "--mantine-color-gray-light": "#343e3d",
-    "--mantine-color-placeholder": "#8b9694",
+    "--mantine-color-placeholder": "#96a19f",
     "--mantine-color-error": "#ff8787",
     "--mantine-color-red-outline": "#ff8787",
     "--mantine-color-red-light-color": "#ffa8a8",

@@ -13,6 +13,8 @@ export class ApiError extends Error {
     readonly requestId: string,
     /** The part of the input at fault, as the API names it; empty when it names none. */
     readonly field: string,
+    /** What the sentence does not say, where there is more. */
+    readonly detail?: unknown,
   ) {
     super(message);
     this.name = "ApiError";
@@ -36,6 +38,7 @@ export interface Options {
   body?: unknown;
   /** Sent as it is, with its own content type: an uploaded picture. */
   file?: Blob;
+  headers?: Record<string, string>;
   signal?: AbortSignal;
 }
 
@@ -48,12 +51,21 @@ export function whenUnauthorized(listener: () => void): void {
   onUnauthorized = listener;
 }
 
+let onMissing: () => void = () => {};
+
+/** Registers what happens when something in a profile is answered with 404: it may be the profile that is gone, or the right to
+ *  see it. */
+export function whenMissing(listener: () => void): void {
+  onMissing = listener;
+}
+
 export async function call<T>(method: Method, path: string, options: Options = {}): Promise<T> {
   const headers = new Headers({ Accept: "application/json" });
   if (options.profile) headers.set("Profile-Id", options.profile);
+  for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value);
   let body: BodyInit | undefined;
   if (options.file) {
-    headers.set("Content-Type", options.file.type);
+    headers.set("Content-Type", options.file.type || "application/octet-stream");
     body = options.file;
   } else if (options.body !== undefined) {
     headers.set("Content-Type", "application/json");
@@ -72,11 +84,13 @@ export async function call<T>(method: Method, path: string, options: Options = {
   const requestId = response.headers.get("X-Request-Id") ?? "";
   if (response.ok && envelope?.status === true) return envelope.result as T;
   if (response.status === 401) onUnauthorized();
+  if (response.status === 404 && options.profile) onMissing();
   throw new ApiError(
     response.status,
     envelope?.message || t.errors.odd(response.status),
     envelope?.request_id || requestId,
     envelope?.field ?? "",
+    envelope?.error,
   );
 }
 

@@ -1,10 +1,11 @@
 import { Card, Center, Group, Stack, Text, Title } from "@mantine/core";
 import { type ReactNode, useEffect } from "react";
-import { t } from "../texts";
+import { language, setLanguage, t } from "../texts";
+import { LanguageChoice } from "./LanguageChoice";
 import { Mark } from "./Mark";
 
 /** The frame of pages for people who are not signed in: one card in the middle. */
-export function Gate({ title, text, children }: { title: string; text?: string; children: ReactNode }) {
+export function Gate({ title, text, children }: { title: string; text?: string; children?: ReactNode }) {
   useEffect(() => {
     document.title = t.title(title);
   }, [title]);
@@ -32,6 +33,7 @@ export function Gate({ title, text, children }: { title: string; text?: string; 
             {children}
           </Stack>
         </Card>
+        <LanguageChoice value={language} onChange={setLanguage} />
       </Stack>
     </Center>
   );

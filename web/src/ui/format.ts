@@ -2,19 +2,16 @@
 import { useMemo } from "react";
 import { useSession } from "../rooms/account/session";
 import { t } from "../texts";
-
-const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
-const short = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 6 });
-const fraction = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
+import { numberText, timeFormat, type TimeFormat } from "./formats";
 
 /** A count, in full. */
-export const count = (n: number): string => whole.format(n);
+export const count = (n: number): string => numberText(n, { maximumFractionDigits: 0 });
 
 /** An amount of a service: up to two decimals. */
-export const amount = (n: number): string => fraction.format(n);
+export const amount = (n: number): string => numberText(n, { maximumFractionDigits: 2 });
 
 /** A measured number: six figures say enough on a page. */
-export const measured = (n: number): string => short.format(n);
+export const measured = (n: number): string => numberText(n, { maximumSignificantDigits: 6 });
 
 /** A point's value with its unit. */
 export function valueText(value: string | number | boolean | undefined, unit?: string): string {
@@ -33,7 +30,7 @@ export function useZone(): string {
     const own = new Intl.DateTimeFormat().resolvedOptions().timeZone;
     if (!zone) return own;
     try {
-      new Intl.DateTimeFormat(undefined, { timeZone: zone }).format(0);
+      new Intl.DateTimeFormat("en", { timeZone: zone }).format(0);
       return zone;
     } catch {
       return own;
@@ -41,14 +38,49 @@ export function useZone(): string {
   }, [zone]);
 }
 
+/** Writes instants in the account's zone, as the account likes them. */
+export function useTimeFormat(): TimeFormat {
+  const zone = useZone();
+  const options = useSession().data?.account.options;
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the formats in use are those of the account
+  return useMemo(() => timeFormat(zone), [zone, options]);
+}
+
 /** Formats ISO times in the account's zone, to the second. */
 export function useTime(): (iso: string) => string {
-  const zone = useZone();
-  return useMemo(() => {
-    const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", timeZone: zone });
-    return (iso: string) => {
+  const format = useTimeFormat();
+  return useMemo(
+    () => (iso: string) => {
       const at = new Date(iso);
-      return Number.isNaN(at.getTime()) ? iso : format.format(at);
+      return Number.isNaN(at.getTime()) ? iso : `${format.day(at)}, ${format.second(at)}`;
+    },
+    [format],
+  );
+}
+
+interface Dates {
+  day: (iso: string) => string;
+  minute: (iso: string) => string;
+  /** The time of day. */
+  clock: (iso: string) => string;
+  range: (from: string, to: string) => string;
+}
+
+/** Formats ISO times in the account's zone as days, and to the minute. */
+export function useDates(): Dates {
+  const format = useTimeFormat();
+  return useMemo(() => {
+    const day = (iso: string) => format.day(new Date(iso));
+    const clock = (iso: string) => format.clock(new Date(iso));
+    return {
+      day,
+      minute: (iso) => `${day(iso)}, ${clock(iso)}`,
+      clock,
+      // The end itself is no part of a stretch of time.
+      range: (from, to) => {
+        const last = format.day(Math.max(Date.parse(from), Date.parse(to) - 1));
+        return day(from) === last ? last : `${day(from)} – ${last}`;
+      },
     };
-  }, [zone]);
+  }, [format]);
 }

@@ -1,18 +1,22 @@
-import { Avatar, Menu, UnstyledButton, VisuallyHidden } from "@mantine/core";
-import { t } from "../../texts";
+import { Menu, UnstyledButton, VisuallyHidden } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
+import { type Language, language, languages, t } from "../../texts";
 import { ErrorNote } from "../../ui/ErrorNote";
-import { useSession, useSignOut } from "./session";
+import { Face } from "./Face";
+import { SchemeChoice } from "./SchemeChoice";
+import { useSession, useSetLanguage, useSignOut } from "./session";
 
 /** Who is signed in, top right. */
 export function AccountMenu() {
   const account = useSession().data?.account;
   const signOut = useSignOut();
+  const setLanguage = useSetLanguage();
   if (!account) return null;
   return (
     <Menu position="bottom-end" width={240}>
       <Menu.Target>
         <UnstyledButton>
-          <Avatar name={account.name} color="gray" radius="xl" size={36} aria-hidden="true" />
+          <Face name={account.name} url={account.picture_url} />
           <VisuallyHidden>{t.account.menu(account.name)}</VisuallyHidden>
         </UnstyledButton>
       </Menu.Target>
@@ -23,6 +27,26 @@ export function AccountMenu() {
           {account.email}
         </Menu.Label>
         <Menu.Divider />
+        <Menu.Item component={Link} to="/account">
+          {t.account.page}
+        </Menu.Item>
+        <Menu.Divider />
+        <Menu.Label>{t.language.choose}</Menu.Label>
+        {(Object.keys(languages) as Language[]).map((code) => (
+          <Menu.Item
+            key={code}
+            lang={code}
+            closeMenuOnClick={false}
+            fw={code === language ? 600 : undefined}
+            aria-current={code === language || undefined}
+            onClick={() => code !== language && setLanguage.mutate(code)}
+          >
+            {languages[code]}
+          </Menu.Item>
+        ))}
+        <ErrorNote error={setLanguage.error} />
+        <Menu.Divider />
+        <SchemeChoice />
         <Menu.Item
           closeMenuOnClick={false}
           onClick={() => signOut.mutate()}

@@ -1,23 +1,24 @@
 import { PasswordInput, Select, TextInput } from "@mantine/core";
 import { ApiError } from "../../api/client";
-import { t } from "../../texts";
+import { codeOf, language, t } from "../../texts";
+import { ownZone, zones } from "./zones";
 
 export interface Person {
   name: string;
   email: string;
   password: string;
   timezone: string;
+  language: string;
 }
 
-/** A person not yet filled in, in the time zone of this browser. */
+/** A person not yet filled in, in the time zone and the language of this browser. */
 export const newPerson = (): Person => ({
   name: "",
   email: "",
   password: "",
-  timezone: new Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC",
+  language: codeOf(language),
+  timezone: ownZone,
 });
-
-const zones = [...new Set(["UTC", newPerson().timezone, ...Intl.supportedValuesOf("timeZone")])];
 
 /** What an account is made from. `error` marks the field the server complained of. */
 export function PersonFields(props: { value: Person; onChange: (person: Person) => void; error: unknown }) {

@@ -1,10 +1,10 @@
-import { Modal, Stack, Text } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { whenUnauthorized } from "../../api/client";
-import { t } from "../../texts";
-import { SignInForm } from "./SignInForm";
 import { readSession, sessionQuery } from "./session";
+
+// Nothing of it is needed by a page that is opened.
+const SignInAgain = lazy(() => import("./SignInAgain"));
 
 /** Watches for a session that ends while somebody works. The password is asked for over the page, so that nothing typed
  *  is lost. A 401 alone proves nothing (a wrong password answers it too): the session itself is asked. */
@@ -28,26 +28,16 @@ export function SessionEnded() {
     });
     return () => whenUnauthorized(() => {});
   }, [client]);
+  if (email === undefined) return null;
   return (
-    <Modal
-      opened={email !== undefined}
-      onClose={() => {}}
-      withCloseButton={false}
-      closeOnEscape={false}
-      closeOnClickOutside={false}
-      title={t.account.sessionEnded}
-      centered
-    >
-      <Stack gap="md">
-        <Text size="sm">{t.account.sessionEndedText}</Text>
-        <SignInForm
-          email={email}
-          onDone={() => {
-            setEmail(undefined);
-            void client.invalidateQueries();
-          }}
-        />
-      </Stack>
-    </Modal>
+    <Suspense>
+      <SignInAgain
+        email={email}
+        onDone={() => {
+          setEmail(undefined);
+          void client.invalidateQueries();
+        }}
+      />
+    </Suspense>
   );
 }

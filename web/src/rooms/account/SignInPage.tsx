@@ -23,7 +23,7 @@ export function SignInPage() {
         </TextLink>
         {status?.signup === "open" && (
           <Text size="sm">
-            {t.account.noAccount} <TextLink to="/sign-up" underline="always">{t.account.signUpLink}</TextLink>
+            {t.account.noAccount} <TextLink to="/sign-up" search={{ email: undefined, next }} underline="always">{t.account.signUpLink}</TextLink>
           </Text>
         )}
       </Group>

@@ -1,5 +1,6 @@
 import { Button, Stack, Text } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
 import { call } from "../../api/client";
 import { t } from "../../texts";
@@ -10,10 +11,13 @@ import { Loading } from "../../ui/Loading";
 import { newPerson, PersonFields } from "./PersonFields";
 import { statusQuery } from "./session";
 
-/** Sign-up by oneself, where the server allows it. The confirmation comes by mail. */
+const route = getRouteApi("/sign-up");
+
+/** Sign-up by oneself, where the server allows it, or by a letter that names the address it asks. The confirmation comes by mail. */
 export function SignUpPage() {
   const status = useQuery(statusQuery);
-  const [person, setPerson] = useState(newPerson);
+  const { email, next } = route.useSearch();
+  const [person, setPerson] = useState(() => ({ ...newPerson(), email: email ?? "" }));
   const signUp = useMutation({
     mutationFn: () => call<string>("POST", "/account", { body: { ...person, cpassword: person.password } }),
   });
@@ -21,15 +25,19 @@ export function SignUpPage() {
   if (signUp.isSuccess)
     return (
       <Gate title={t.account.signUpDone} text={signUp.data}>
-        <ButtonLink to="/login">{t.account.toSignIn}</ButtonLink>
+        <ButtonLink to="/login" search={{ next }}>
+          {t.account.toSignIn}
+        </ButtonLink>
       </Gate>
     );
-  if (status.data?.signup !== "open")
+  if (status.data?.signup !== "open" && !(status.data?.signup === "invite" && email))
     return (
       <Gate title={t.account.signUpTitle}>
         <ErrorNote error={status.error} />
         {!status.error && <Text>{t.account.signUpClosed}</Text>}
-        <TextLink to="/login">{t.account.toSignIn}</TextLink>
+        <TextLink to="/login" search={{ next }}>
+          {t.account.toSignIn}
+        </TextLink>
       </Gate>
     );
   return (
@@ -46,7 +54,7 @@ export function SignUpPage() {
           <Button type="submit" fullWidth loading={signUp.isPending}>
             {t.account.signUpButton}
           </Button>
-          <TextLink to="/login" size="sm">
+          <TextLink to="/login" search={{ next }} size="sm">
             {t.account.toSignIn}
           </TextLink>
         </Stack>

@@ -3,20 +3,33 @@ import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { t } from "../../texts";
+import { locale, t } from "../../texts";
 import { useZone, valueText } from "../../ui/format";
+import { plotLooks } from "../../ui/plot";
 import type { Series } from "./series";
 
 const height = 190;
 
+interface Props {
+  series: Series;
+  /** The values are averages of many. */
+  averaged: boolean;
+  /** Told when a part was dragged over, in UTC milliseconds. */
+  onZoom: (from: number, to: number) => void;
+}
+
 /** One variable over time. New points are put into the drawn chart; only a change of looks builds it anew. */
-export default function Chart({ series }: { series: Series }) {
+export default function Chart({ series, averaged, onZoom }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(null);
   const scheme = useComputedColorScheme("light");
   const zone = useZone();
   const { variable, unit } = series;
   const latest = useRef<uPlot.AlignedData>([[], []]);
+  const zoom = useRef(onZoom);
+  useEffect(() => {
+    zoom.current = onZoom;
+  }, [onZoom]);
 
   useEffect(() => {
     latest.current = [series.times, series.values];
@@ -26,16 +39,13 @@ export default function Chart({ series }: { series: Series }) {
   useEffect(() => {
     const element = box.current;
     if (!element) return;
-    const line = scheme === "dark" ? "#69bb88" : "#2a7a4b";
-    const text = scheme === "dark" ? "#b8c0c2" : "#5b6466";
-    const grid = scheme === "dark" ? "#3c4847" : "#e6ebe7";
-    const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
+    const { line, axis } = plotLooks(scheme);
     const options: uPlot.Options = {
       width: element.clientWidth,
       height,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
       legend: { show: false },
-      cursor: { drag: { x: false, y: false } },
+      cursor: { drag: { x: true, y: false, setScale: false, dist: 8 } },
       scales: { x: { range: around }, y: { range: padded } },
       axes: [{ ...axis, space: 80, size: 42, values: timeLabels(zone) }, { ...axis, size: 56 }],
       series: [
@@ -48,7 +58,17 @@ export default function Chart({ series }: { series: Series }) {
           points: { show: (_plot, _series, first, last) => last - first < 60, size: 5, fill: line },
         },
       ],
-      hooks: { setCursor: [showAtCursor(unit, zone)] },
+      hooks: {
+        setCursor: [showAtCursor(unit, zone)],
+        setSelect: [
+          ({ select, posToVal, setSelect }) => {
+            if (select.width < 8) return;
+            const [from, to] = [posToVal(select.left, "x"), posToVal(select.left + select.width, "x")];
+            setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+            zoom.current(Math.round(from * 1000), Math.round(to * 1000));
+          },
+        ],
+      },
     };
     const made = new uPlot(options, latest.current, element);
     plot.current = made;
@@ -62,7 +82,7 @@ export default function Chart({ series }: { series: Series }) {
   }, [scheme, zone, variable, unit]);
 
   const last = series.values.at(-1);
-  const label = t.data.chartLabel(
+  const label = (averaged ? t.fleet.chartLabel : t.data.chartLabel)(
     variable,
     series.values.length,
     valueText(last, unit),
@@ -74,10 +94,10 @@ export default function Chart({ series }: { series: Series }) {
 
 /** Words under the time axis in the reader's language: the time of day, and the date where it is a new one. */
 function timeLabels(zone: string): uPlot.Axis.DynamicValues {
-  const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: zone });
-  const month = new Intl.DateTimeFormat(undefined, { month: "short", year: "numeric", timeZone: zone });
-  const minutes = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", timeZone: zone });
-  const seconds = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", timeZone: zone });
+  const date = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: zone });
+  const month = new Intl.DateTimeFormat(locale, { month: "short", year: "numeric", timeZone: zone });
+  const minutes = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", timeZone: zone });
+  const seconds = new Intl.DateTimeFormat(locale, { timeStyle: "medium", timeZone: zone });
   return (_plot, splits, _axis, _space, step) => {
     let before = "";
     return splits.map((split) => {
@@ -110,7 +130,7 @@ function padded(_plot: uPlot, min: number, max: number): uPlot.Range.MinMax {
 
 /** Writes value and time of the point under the cursor into the chart. */
 function showAtCursor(unit: string | undefined, zone: string) {
-  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium", timeZone: zone });
+  const format = new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "medium", timeZone: zone });
   let note: HTMLDivElement | undefined;
   return (plot: uPlot): void => {
     if (!note?.isConnected) {

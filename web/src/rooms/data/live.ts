@@ -3,7 +3,8 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { encodeQuery } from "../../api/client";
 import type { Point } from "../../api/types";
-import { amountQuery, pointsQuery } from "./queries";
+import { doubt } from "../profile/access";
+import { amountQuery, pointsKey } from "./queries";
 
 /** A page is drawn anew at most so often, in milliseconds, however fast points come. */
 const drawEvery = 400;
@@ -23,16 +24,18 @@ export interface Live {
   since: (read: number) => Point[];
 }
 
-/** Listens to a device's data while the page is seen. A hidden page hangs up, because a browser opens only six
+/** Listens to a device's data while the page is seen and `wanted`. A hidden page hangs up, because a browser opens only six
  *  connections to a server. */
-export function useLive(profile: string, device: string): Live {
+export function useLive(profile: string, device: string, wanted: boolean): Live {
   const client = useQueryClient();
   const [on, setOn] = useState(false);
   const [news, setNews] = useState<News[]>([]);
   useEffect(() => {
+    if (!wanted) return;
     const amount = amountQuery(profile, device).queryKey;
-    const points = pointsQuery(profile, device).queryKey;
+    const points = pointsKey(profile, device);
     let source: EventSource | undefined;
+    let listening = false;
     let timer: number | undefined;
     let waiting: Point[] = [];
 
@@ -58,10 +61,16 @@ export function useLive(profile: string, device: string): Live {
     const call = (): void => {
       source = new EventSource(`/events${encodeQuery({ channels: `device_data.${device}`, profile })}`);
       source.addEventListener("open", () => {
+        listening = true;
         setOn(true);
         readAgain(); // what came between the page's own reading and this moment
       });
-      source.addEventListener("error", () => setOn(false)); // it calls again by itself, unless it was refused
+      source.addEventListener("error", () => {
+        // It calls again by itself, unless it was refused. The server ends it for who may not listen any more.
+        if (listening || source?.readyState === EventSource.CLOSED) doubt(client);
+        listening = false;
+        setOn(false);
+      });
       source.addEventListener("lost", readAgain);
       source.addEventListener("message", (event: MessageEvent<string>) => {
         waiting.push(...(JSON.parse(event.data) as { payload: Point[] }).payload);
@@ -79,6 +88,6 @@ export function useLive(profile: string, device: string): Live {
       window.clearTimeout(timer);
       hangUp();
     };
-  }, [client, profile, device]);
+  }, [client, profile, device, wanted]);
   return { on, since: (read) => news.filter((one) => one.at > read - overlap).flatMap((one) => one.points) };
 }

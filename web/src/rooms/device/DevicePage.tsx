@@ -1,5 +1,4 @@
-import { Badge, Group, Tabs } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { Badge, Group, Switch, Tabs } from "@mantine/core";
 import { getRouteApi } from "@tanstack/react-router";
 import { ApiError } from "../../api/client";
 import { t } from "../../texts";
@@ -10,20 +9,24 @@ import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
 import { DataTab } from "../data/DataTab";
 import { useProfileName } from "../profile/useProfileName";
+import { atLeast, useOwnRole } from "../profile/Allowed";
+import { Alive } from "./Alive";
 import { Connect } from "./Connect";
-import { deviceQuery } from "./queries";
+import { useDevice, useEditDevice } from "./queries";
 import { Requests } from "./Requests";
 import { Settings } from "./Settings";
-import type { DeviceTab } from "./tabs";
+import type { DeviceTab } from "./search";
 
 const route = getRouteApi("/_in/p/$profileId/devices/$deviceId");
 
 export function DevicePage() {
   const { profileId, deviceId } = route.useParams();
-  const { tab = "data" } = route.useSearch();
+  const { tab = "data", range = "24h", from, to } = route.useSearch();
   const navigate = route.useNavigate();
   const profileName = useProfileName(profileId);
-  const device = useQuery(deviceQuery(profileId, deviceId));
+  const device = useDevice(profileId, deviceId);
+  const may = atLeast(useOwnRole(profileId), "developer");
+  const toggle = useEditDevice(profileId, deviceId);
   if (device.isPending) return <Loading />;
   if (!device.data) {
     if (device.error instanceof ApiError && device.error.status === 404)
@@ -51,13 +54,22 @@ export function DevicePage() {
           <Badge variant="light" color={info.active ? "paddock" : "gray"}>
             {info.active ? t.devices.active : t.devices.inactive}
           </Badge>
+          {may && (
+            <Switch
+              aria-label={t.fleet.activeFor(info.name)}
+              checked={toggle.isPending ? toggle.variables.active : info.active}
+              onChange={(event) => toggle.mutate({ active: event.currentTarget.checked })}
+            />
+          )}
         </Group>
       }
     >
+      <Alive profileId={profileId} device={info} />
+      <ErrorNote error={toggle.error} />
       <Tabs
         value={tab}
         keepMounted={false}
-        onChange={(value) => void navigate({ search: { tab: value === "data" ? undefined : (value as DeviceTab) } })}
+        onChange={(value) => void navigate({ search: ({ tab: _, ...old }) => ({ ...old, tab: value === "data" ? undefined : (value as DeviceTab) }) })}
       >
         <Tabs.List aria-label={t.devices.tabs} mb="lg">
           <Tabs.Tab value="data">{t.devices.tabData}</Tabs.Tab>
@@ -70,6 +82,15 @@ export function DevicePage() {
             key={deviceId}
             profileId={profileId}
             deviceId={deviceId}
+            range={from !== undefined && to !== undefined ? { from, to } : { name: range }}
+            setRange={(next) =>
+              void navigate({
+                search: (old) =>
+                  "name" in next
+                    ? { tab: old.tab, range: next.name === "24h" ? undefined : next.name }
+                    : { tab: old.tab, range: old.range, from: next.from, to: next.to },
+              })
+            }
             connect={<Connect profileId={profileId} deviceId={deviceId} />}
           />
         </Tabs.Panel>

@@ -23,3 +23,29 @@ export function sdkLines(origin: string, token: string): string {
 export function mask(token: string): string {
   return token.replace(/[^-]/g, "•").slice(0, -4) + token.slice(-4);
 }
+
+/** A sketch for the ESP32 that sends every minute. TLS is used as the server's address says, without a pinned certificate. */
+export function arduinoLines(origin: string, token: string): string {
+  const secure = origin.startsWith("https:");
+  return [
+    `#include <WiFi.h>`,
+    ...(secure ? [`#include <WiFiClientSecure.h>`] : []),
+    `#include <HTTPClient.h>`,
+    ``,
+    `void setup() {`,
+    `  WiFi.begin("your network", "its password");`,
+    `  while (WiFi.status() != WL_CONNECTED) delay(500);`,
+    `}`,
+    ``,
+    `void loop() {`,
+    ...(secure ? [`  WiFiClientSecure client;`, `  client.setInsecure();`] : [`  WiFiClient client;`]),
+    `  HTTPClient http;`,
+    `  http.begin(client, "${origin}/data");`,
+    `  http.addHeader("token", "${token}");`,
+    `  http.addHeader("Content-Type", "application/json");`,
+    `  http.POST("{\\"variable\\":\\"temperature\\",\\"value\\":21.5,\\"unit\\":\\"°C\\"}");`,
+    `  http.end();`,
+    `  delay(60000);`,
+    `}`,
+  ].join("\n");
+}

@@ -1,236 +1,224 @@
-import { Alert, Button, FileButton, Group, Modal, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Badge, Group, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
 import { ApiError } from "../../api/client";
-import type { ProfileInfo, ProfileSummary } from "../../api/types";
+import type { LimitRow, ProfileInfo } from "../../api/types";
 import { t } from "../../texts";
 import { CopyButton } from "../../ui/CopyButton";
 import { ErrorNote } from "../../ui/ErrorNote";
-import { count } from "../../ui/format";
+import { TextLink } from "../../ui/links";
 import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
 import { Section } from "../../ui/Section";
-import { summaryQuery } from "../usage/queries";
-import { ServicesTable } from "../usage/ServicesTable";
-import { Logo } from "./Logo";
-import { profileQuery, useDeleteProfile, useLogo, useRemoveLogo, useRename } from "./queries";
+import { filled, TagRows } from "../../ui/TagRows";
+import { Unsaved } from "../../ui/Unsaved";
+import { ProfileCost } from "../billing/ProfileCost";
+import { useHouse } from "../billing/queries";
+import { limitsQuery, noEdits, refusedCell, type ServiceRow, serviceRows, useSaveProfile } from "../usage/services";
+import { ServicesEditor } from "../usage/ServicesEditor";
+import { atLeast, Lacks } from "./Allowed";
+import { Colors } from "./Colors";
+import { LogoDrop } from "./LogoDrop";
+import { Name } from "./Name";
+import { profileQuery, profilesQuery, type ProfileChange, useEditProfile } from "./queries";
 
-const route = getRouteApi("/_in/p/$profileId/profile");
+const route = getRouteApi("/_in/p/$profileId/_about/profile");
 
-/** Name, logo, services and the end of one profile. */
+/** What a profile is called and looks like, and what it may use of each service: changed in place, saved at once. */
 export function ProfilePage() {
   const { profileId } = route.useParams();
   const profile = useQuery(profileQuery(profileId));
-  if (profile.isPending) return <Loading />;
-  if (!profile.data) return <ErrorNote error={profile.error} retry={() => void profile.refetch()} />;
-  const info = profile.data.info;
+  const limits = useQuery(limitsQuery(profileId));
+  if (profile.isPending || limits.isPending) return <Loading />;
+  if (!profile.data || !limits.data)
+    return (
+      <ErrorNote
+        error={profile.error ?? limits.error}
+        retry={() => {
+          void profile.refetch();
+          void limits.refetch();
+        }}
+      />
+    );
+  return <Form key={profileId} profile={profile.data} limits={limits.data} />;
+}
+
+function Form({ profile, limits }: { profile: ProfileInfo; limits: LimitRow[] }) {
+  const { info } = profile;
+  const may = atLeast(info.role, "admin");
+  const owner = info.role === "owner";
+  const alone = useQuery(profilesQuery).data?.filter((row) => row.role === "owner").length === 1;
+  const [reference, setReference] = useState<string>();
+  const [tags, setTags] = useState<ProfileInfo["info"]["tags"]>();
+  const [edits, setEdits] = useState(noEdits);
+  const [saved, setSaved] = useState(false);
+  const color = useEditProfile(info.id);
+  const [chosen, setChosen] = useState<string | null>(); // until it is saved
+  const save = useSaveProfile(info.id);
+
+  const change: ProfileChange = {};
+  if (reference !== undefined && reference.trim() !== (info.reference ?? "")) change.reference = reference.trim() || null;
+  if (tags && JSON.stringify(filled(tags)) !== JSON.stringify(info.tags)) change.tags = filled(tags);
+  const changes = Object.keys(change).length + Object.keys(edits.amounts).length + Object.keys(edits.policies).length;
+  const rows = serviceRows(limits, profile.allocation);
+  const missing = rows.some((row) => edits.amounts[row.service] === "" && row.free !== null);
+  const refused = refusedCell(save.error);
+  const about = (field: string) => (save.error instanceof ApiError ? save.error.about(field) : undefined);
+  const discard = () => {
+    setReference(undefined);
+    setTags(undefined);
+    setEdits(noEdits);
+    save.reset();
+  };
+
   return (
-    <Page title={t.profiles.settings} profile={info.name}>
+    <Page title={t.nav.profile} profile={info.name}>
       {info.paused && (
         <Alert color="yellow" title={t.profiles.pausedTitle}>
           {t.profiles.pausedText(info.pause_reason ?? "")}
         </Alert>
       )}
-      <Name key={`name ${profileId}`} info={info} />
-      <LogoCard key={`logo ${profileId}`} info={info} />
-      <Section title={t.usage.title} text={t.usage.refresh}>
-        <ServicesTable profile={profileId} />
+      <Lacks profileId={info.id} least="admin" what={t.profiles.changing} />
+      <Section title={t.settings.about}>
+        <Stack gap="lg">
+          <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl">
+            <Stack gap="lg">
+              <Stack gap={4}>
+                <Name info={info} disabled={!may} />
+                <Group gap="xs">
+                  <Text size="xs" c="dimmed" className="mono">
+                    {info.id}
+                  </Text>
+                  <CopyButton value={info.id} label={`${t.copy}: ${t.profiles.id}`} size="compact-xs" />
+                </Group>
+              </Stack>
+              <LogoDrop info={info} disabled={!may} />
+              <Stack gap={6}>
+                <Colors
+                  value={chosen === undefined ? info.color : chosen}
+                  hint={t.settings.colorHint}
+                  disabled={!may}
+                  onChange={(value) => {
+                    setChosen(value);
+                    color.mutate({ color: value }, { onSettled: () => setChosen(undefined) });
+                  }}
+                />
+                <ErrorNote error={color.error} />
+              </Stack>
+            </Stack>
+            <Stack gap="lg">
+              <TextInput
+                label={t.settings.reference}
+                description={t.settings.referenceHint}
+                placeholder={t.settings.referencePlaceholder}
+                maxLength={100}
+                disabled={!may}
+                value={reference ?? info.reference ?? ""}
+                onChange={(event) => setReference(event.currentTarget.value)}
+                error={about("reference")}
+              />
+              <fieldset className="swatches" disabled={!may}>
+                <TagRows label={t.tags.title} description={t.tags.ofProfile} rows={tags ?? info.tags} onChange={setTags} />
+              </fieldset>
+            </Stack>
+          </SimpleGrid>
+        </Stack>
       </Section>
-      <Delete info={info} />
+      <Section title={t.settings.services} text={t.settings.servicesText}>
+        {!owner && (
+          <Text size="sm" c="dimmed">
+            {t.settings.servicesOwner}
+          </Text>
+        )}
+        {owner && alone && (
+          <Text size="sm" c="dimmed">
+            {t.settings.servicesOne}
+          </Text>
+        )}
+        <ServicesEditor
+          rows={rows}
+          edits={edits}
+          onChange={(next) => {
+            setEdits(next);
+            save.reset();
+          }}
+          amounts={owner && !alone}
+          policies={owner}
+          {...(refused ? { refused } : {})}
+        />
+      </Section>
+      <Addons profile={profile} />
+      <ProfileCost profileId={info.id} />
+      <Unsaved
+        changes={changes}
+        saving={save.isPending}
+        saved={saved}
+        disabled={missing}
+        discard={discard}
+        save={() =>
+          save.mutate(
+            { change, edits },
+            {
+              onSuccess: () => {
+                discard();
+                setSaved(true);
+              },
+            },
+          )
+        }
+      >
+        {!about("reference") && <ErrorNote error={named(save.error, rows)} />}
+      </Unsaved>
     </Page>
   );
 }
 
-type Info = ProfileInfo["info"];
-
-function Name({ info }: { info: Info }) {
-  const [name, setName] = useState(info.name);
-  const rename = useRename(info.id);
-  return (
-    <Section title={t.profiles.nameCard}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          rename.mutate(name.trim());
-        }}
-      >
-        <Stack gap="sm" maw={480}>
-          <TextInput
-            label={t.profiles.addName}
-            name="name"
-            required
-            maxLength={100}
-            value={name}
-            onChange={(event) => setName(event.currentTarget.value)}
-            error={rename.error instanceof ApiError ? rename.error.about("name") : undefined}
-          />
-          <ErrorNote error={rename.error} />
-          <Group>
-            <Button type="submit" loading={rename.isPending} disabled={name.trim() === info.name || name.trim() === ""}>
-              {t.profiles.rename}
-            </Button>
-            <Text size="sm" role="status">
-              {rename.isSuccess ? t.profiles.renamed : ""}
-            </Text>
-          </Group>
-        </Stack>
-      </form>
-      <Group gap="xs">
-        <Text size="sm" c="dimmed">
-          {t.profiles.id}
-        </Text>
-        <Text size="sm" className="mono">
-          {info.id}
-        </Text>
-        <CopyButton value={info.id} label={`${t.copy}: ${t.profiles.id}`} size="compact-xs" />
-      </Group>
-      <Text size="xs" c="dimmed">
-        {t.profiles.idHint}
-      </Text>
-    </Section>
-  );
+/** A refused amount with the name of its service instead of its place in what was sent. */
+function named(error: unknown, rows: ServiceRow[]): unknown {
+  const cell = refusedCell(error);
+  const name = cell && rows.find((row) => row.service === cell.service)?.name;
+  return error instanceof ApiError && cell && name ? new ApiError(error.status, `${name}: ${cell.reason}`, error.requestId, error.field) : error;
 }
 
-const pictures = "image/png,image/jpeg,image/webp";
+/** Add-ons of a profile: read here, bought in the subscription. A plan that nobody sells has none to speak of. */
+function Addons({ profile }: { profile: ProfileInfo }) {
+  const owner = profile.info.role === "owner";
+  const some = Object.values(profile.addons).some((on) => on === true);
+  if (!owner && !some) return null;
+  return owner ? <OwnAddons profile={profile} some={some} /> : <AddonList profile={profile} />;
+}
 
-function LogoCard({ info }: { info: Info }) {
-  const upload = useLogo(info.id);
-  const remove = useRemoveLogo(info.id);
-  const [refused, setRefused] = useState<string>();
-  const [over, setOver] = useState(false);
+function OwnAddons({ profile, some }: { profile: ProfileInfo; some: boolean }) {
+  const house = useHouse();
+  return house === false || some ? <AddonList profile={profile} /> : null;
+}
 
-  const choose = (file: File | null | undefined): void => {
-    if (!file) return;
-    upload.reset();
-    remove.reset();
-    if (!pictures.split(",").includes(file.type)) setRefused(t.profiles.logoType);
-    else if (file.size > 2 << 20) setRefused(t.profiles.logoSize);
-    else {
-      setRefused(undefined);
-      upload.mutate(file);
-    }
-  };
-
+function AddonList({ profile }: { profile: ProfileInfo }) {
   return (
-    <Section title={t.profiles.logo} text={t.profiles.logoHint}>
-      <Group
-        p="sm"
-        style={{
-          border: `1px dashed var(--mantine-color-${over ? "paddock-6" : "default-border"})`,
-          borderRadius: 8,
-        }}
-        onDragOver={(event) => {
-          event.preventDefault();
-          setOver(true);
-        }}
-        onDragLeave={() => setOver(false)}
-        onDrop={(event) => {
-          event.preventDefault();
-          setOver(false);
-          choose(event.dataTransfer.files[0]);
-        }}
-      >
-        <Logo name={info.name} url={info.logo_url} size={64} />
-        <FileButton accept={pictures} onChange={choose} inputProps={{ "aria-label": t.profiles.logoChoose }}>
-          {(props) => (
-            <Button {...props} variant="default" loading={upload.isPending}>
-              {t.profiles.logoChoose}
-            </Button>
-          )}
-        </FileButton>
-        {info.logo_url && (
-          <Button
-            variant="subtle"
-            color="gray"
-            loading={remove.isPending}
-            onClick={() => {
-              upload.reset();
-              remove.mutate();
-            }}
-          >
-            {t.profiles.logoRemove}
-          </Button>
-        )}
-        <Text size="sm" role="status">
-          {upload.isSuccess ? t.profiles.logoSaved : ""}
-        </Text>
+    <Section title={t.settings.addons}>
+      <Group gap="xl">
+        {Object.entries(t.settings.addonNames).map(([addon, name]) => {
+          const on = profile.addons[addon as keyof ProfileInfo["addons"]];
+          return (
+            <Group key={addon} gap="xs">
+              <Text size="sm">{name}</Text>
+              <Badge variant="light" tt="none" color={on ? "paddock" : "gray"}>
+                {on ? t.settings.addonOn : t.settings.addonOff}
+              </Badge>
+            </Group>
+          );
+        })}
       </Group>
-      {refused && (
-        <Text size="sm" c="red" role="alert">
-          {refused}
+      {profile.info.role === "owner" ? (
+        <TextLink to="/cost/subscription" size="sm">
+          {t.settings.toSubscription}
+        </TextLink>
+      ) : (
+        <Text size="sm" c="dimmed">
+          {t.settings.addonsOwner}
         </Text>
       )}
-      <ErrorNote error={upload.error ?? remove.error} />
     </Section>
   );
-}
-
-function Delete({ info }: { info: Info }) {
-  const [opened, setOpened] = useState(false);
-  return (
-    <Section title={t.profiles.deleteCard} text={t.profiles.deleteText}>
-      <Group>
-        <Button color="red" variant="outline" onClick={() => setOpened(true)}>
-          {t.profiles.deleteButton}
-        </Button>
-      </Group>
-      <Modal opened={opened} onClose={() => setOpened(false)} title={t.profiles.deleteTitle(info.name)} centered>
-        <DeleteForm info={info} cancel={() => setOpened(false)} />
-      </Modal>
-    </Section>
-  );
-}
-
-function DeleteForm({ info, cancel }: { info: Info; cancel: () => void }) {
-  const summary = useQuery(summaryQuery(info.id)).data;
-  const remove = useDeleteProfile(info.id);
-  const [typed, setTyped] = useState("");
-  const [password, setPassword] = useState("");
-  return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        remove.mutate(password);
-      }}
-    >
-      <Stack>
-        <Text size="sm">
-          {summary
-            ? loss(summary)
-            : t.profiles.deleteText}
-        </Text>
-        <TextInput
-          label={t.profiles.deleteType(info.name)}
-          autoComplete="off"
-          data-autofocus
-          value={typed}
-          onChange={(event) => setTyped(event.currentTarget.value)}
-        />
-        <PasswordInput
-          label={t.profiles.deletePassword}
-          autoComplete="current-password"
-          required
-          value={password}
-          onChange={(event) => setPassword(event.currentTarget.value)}
-          visibilityToggleButtonProps={{ "aria-label": t.show }}
-        />
-        <ErrorNote error={remove.error} />
-        <Group justify="flex-end">
-          <Button variant="default" onClick={cancel}>
-            {t.cancel}
-          </Button>
-          <Button type="submit" color="red" disabled={typed !== info.name || !password} loading={remove.isPending}>
-            {t.profiles.deleteConfirm}
-          </Button>
-        </Group>
-      </Stack>
-    </form>
-  );
-}
-
-/** What goes with a profile, in one sentence. */
-function loss(summary: ProfileSummary): string {
-  const points = summary.limit_used.data_records ?? 0;
-  return t.profiles.deleteLoss(summary.amount.device ?? 0, points, count(points));
 }

@@ -1,0 +1,63 @@
+import type { Texts } from "..";
+
+export const frame: Texts["frame"] = {
+  owner: (name: string) => `de ${name}`,
+  statuses: {
+    blocked: "Bloqueado: um limite foi atingido",
+    paused: "Pausado",
+    near: "Perto de um limite",
+    silent: "Há dispositivos em silêncio",
+    new: "Ainda não recebeu nada",
+    ok: "Tudo em ordem",
+  } as Record<string, string>,
+  pinned: "Fixados",
+  recent: "Recentes",
+  others: "Outros",
+  pin: (name: string) => `Fixar ${name} no topo`,
+  unpin: (name: string) => `Desafixar ${name}`,
+  moreProfiles: (n: number) => (n === 1 ? "Mais um: digite parte do nome" : `Mais ${n}: digite parte do nome`),
+  keys: "Alt P",
+
+  scheme: "Aparência",
+  schemes: { light: "Claro", dark: "Escuro", auto: "Auto" },
+
+  limit: "Limite",
+  used: (used: string, allowed: string) => `${used} de ${allowed} usados`,
+  resets: (when: string, at: string) => `Recomeça ${when}, em ${at}.`,
+  copyError: "Copiar para um relato",
+
+  noAccess: "Você não pode abrir este perfil",
+  noAccessText: (email: string) => `Ou não existe perfil neste endereço, ou ${email} não está na equipe dele.`,
+  askOwner: "Peça a quem enviou você para cá que convide este endereço:",
+  copyAddress: "Copiar o seu endereço",
+  otherAccount: "Entrar com outra conta",
+  toProfiles: "Todos os seus perfis",
+  deleted: (name: string) => `${name} foi excluído`,
+  deletedText: (by: string) => `Você pode restaurá-lo com dispositivos, dados e equipe até ${by}. Depois disso ele some para sempre.`,
+  restore: "Restaurar este perfil",
+  handed: (name: string) => `${name} tem um novo dono`,
+  handedText: (to: string, on: string) => `Ele foi transferido para ${to} em ${on}. Desde então é dessa conta: dispositivos, dados e equipe.`,
+  handedBy: (from: string, on: string) => `Você o devolveu a ${from} em ${on}.`,
+  toTransfer: "Ver a transferência",
+  paused: (reason: string) => `Este perfil está pausado: ${reason}`,
+  pausedText: "As pessoas podem ler tudo; dispositivos e tokens são recusados até alguém retomá-lo. Nada se perde.",
+  resume: "Retomar",
+  resumeBy: {
+    you: "Você pode retomá-lo.",
+    admins: "O dono e os administradores podem retomá-lo.",
+    operator: "Só um operador deste servidor pode retomá-lo.",
+  },
+  askSupport: "Falar com o operador",
+
+  role: {
+    admin: (where: string) => `Você seria administrador de ${where}: tudo, menos cobrança, transferência e exclusão.`,
+    developer: (where: string) => `Você seria desenvolvedor em ${where}: usa e altera tudo, menos as configurações e a equipe.`,
+    viewer: (where: string) => `Você seria leitor de ${where}: vê tudo e não altera nada.`,
+  } as Record<string, (where: string) => string>,
+  place: (name: string) => `“${name}”`,
+  places: (n: number) => (n === 1 ? "um perfil" : `${n} perfis`),
+  until: (date: string) => `O seu acesso terminaria em ${date}.`,
+  askAgain: "Pedir um novo convite",
+  asked: "Pedido enviado",
+  askedText: "Se o convite existiu, quem o enviou é avisado por e-mail. Uma nova carta chega ao mesmo endereço.",
+};

@@ -1,0 +1,5 @@
+import type { Texts } from "..";
+
+export const language: Texts["language"] = {
+  choose: "Idioma",
+};

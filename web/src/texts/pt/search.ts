@@ -1,0 +1,25 @@
+import type { Texts } from "..";
+
+export const search: Texts["search"] = {
+  open: "Buscar",
+  title: "Buscar em tudo",
+  placeholder: "Dispositivo, pessoa, perfil ou página",
+  keys: "Ctrl K",
+  hint: "Nome, número de série, id, fim de um token, e-mail",
+  recent: "Recentes",
+  devices: "Dispositivos",
+  people: "Pessoas",
+  profiles: "Perfis",
+  pages: "Páginas",
+  none: (q: string) => `Nada se chama “${q}” no que você pode ver.`,
+  found: (n: number) => (n === 1 ? "Um resultado" : `${n} resultados`),
+  serial: (serial: string) => `série ${serial}`,
+  token: (tail: string) => `token …${tail}`,
+  byId: (id: string) => `id ${id}`,
+  reference: (reference: string) => `referência ${reference}`,
+  invited: "convidado",
+  staff: "equipe da conta",
+  inProfiles: (name: string, n: number) => (n > 1 ? `${name} e mais ${n - 1}` : name),
+  keysHint: "↑ ↓ para escolher, Enter para abrir, Esc para fechar",
+  addDevice: "Criar dispositivo",
+};

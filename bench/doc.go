@@ -13,6 +13,8 @@
 // `make bench` builds the programs and does that. Which profiles there are and how they are made is in
 // seed.go, the traffic in wrk.go, the measurements in main.go, the page in report.go.
 //
+// `go run ./bench backup` prints what the same traffic feels of `paddock backup` beside the server (backup.go).
+//
 // # Isolation
 //
 // `make bench isolation` measures what a quiet profile feels of another's floods, and writes the section of

@@ -43,6 +43,7 @@ type trial struct{ floor, beside, alone phase }
 
 // isolation is everything that was measured.
 type isolation struct {
+	disk   []latencies     // a write of 4 kB and its fsync, with no server at all, one a run
 	alone  []phase         // the quiet profile's, one a run
 	trials map[int][]trial // by number of the flood, one a run
 	took   time.Duration
@@ -134,6 +135,11 @@ func measureIsolation(o isolationOptions) (isolation, error) {
 	}
 	for run := range o.runs {
 		fmt.Printf("run %d of %d\n", run+1, o.runs)
+		l, err := disk(dir, span)
+		if err != nil {
+			return out, err
+		}
+		out.disk = append(out.disk, l)
 		// The one in which the quiet profile is alone has the installation of the first flood.
 		p, err := seeds[0].measure(o, dir, nil, true, span)
 		if err != nil {
@@ -160,6 +166,31 @@ func measureIsolation(o isolationOptions) (isolation, error) {
 	}
 	out.took = time.Since(began)
 	return out, nil
+}
+
+// disk is how long the disk takes for the least that an acknowledged write needs: 4 kB and an fsync, at the quiet client's pace.
+func disk(dir string, span time.Duration) (latencies, error) {
+	f, err := os.CreateTemp(dir, "disk-")
+	if err != nil {
+		return latencies{}, err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	page := make([]byte, 4096)
+	var took []time.Duration
+	for end := time.Now().Add(span); time.Now().Before(end); time.Sleep(quietEvery) {
+		at := time.Now()
+		if _, err := f.WriteAt(page, int64(len(took)%1000)*4096); err != nil {
+			return latencies{}, err
+		}
+		if err := f.Sync(); err != nil {
+			return latencies{}, err
+		}
+		took = append(took, time.Since(at))
+	}
+	slices.Sort(took)
+	part := func(p float64) time.Duration { return took[min(len(took)-1, int(float64(len(took))*p))] }
+	return latencies{Sent: len(took), Answered: len(took), P50: part(.5), P99: part(.99), P999: part(.999), Max: took[len(took)-1]}, nil
 }
 
 // say prints a phase while the others are still to come.

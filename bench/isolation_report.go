@@ -139,6 +139,9 @@ func isolationTables(floods []flood, r isolation) string {
 	var b strings.Builder
 	b.WriteString("| quiet profile, ms | p50 | p99 | p99.9 | max | sent late, p99 | failed | p99 ÷ floor | target | |\n")
 	b.WriteString("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n")
+	if len(r.disk) > 0 {
+		fmt.Fprintf(&b, "| the disk: 4 kB and fsync | %s | | | |\n", quietRow(r.disk))
+	}
 	fmt.Fprintf(&b, "| alone | %s | | | |\n", quietRow(quiets(r.alone)))
 	for _, f := range floods {
 		t := r.trials[f.number]
@@ -246,7 +249,8 @@ It takes about %d minutes; `+"`make bench isolation ARGS='-seconds 15 -runs 1 -f
 
 **How.** The quiet client is an open loop: a request is due every 20 ms whatever became of those before, on as many connections as that takes, and its
 latency counts from the moment it was *due* to the end of its answer. "Sent late" is the part of that which the client itself was late; it is in both
-floor and beside. The *floor* is the same client beside the same flood, sent to the bare server (`+"`bench/empty`"+`) in the same run. Each measurement
+floor and beside. *The disk* is a write of 4 kB and its fsync at the same pace, with no server: the least that an acknowledgement waits for, which the
+floor does not have. The *floor* is the same client beside the same flood, sent to the bare server (`+"`bench/empty`"+`) in the same run. Each measurement
 of Paddock begins with a fresh copy of an installation prepared before the clock starts, and a server just started; the quiet profile's points must
 all be stored at the end. Floods 1, 2 and 5 are wrk, which sends requests made beforehand in a closed loop; 3, 4 and 6 are small clients. In 3, an answer
 under way when the time is up counts by the part that lay within it. A flood keeps what it

@@ -21,7 +21,8 @@ import (
 // options are the flags of a run.
 type options struct {
 	paddock, empty, catalogue, out string
-	rounds, devices, profiles      int
+	rounds, devices                int
+	profiles, each                 int
 	load                           load
 	cold                           time.Duration
 }
@@ -34,7 +35,7 @@ func main() {
 	args := os.Args[1:]
 	if len(args) > 0 {
 		if other, ok := map[string]func([]string) error{
-			"isolation": isolationMain, "quiet": quietMain, "ask": askMain, "churn": churnMain, "drip": dripMain,
+			"isolation": isolationMain, "quiet": quietMain, "ask": askMain, "churn": churnMain, "drip": dripMain, "cost": costMain, "cycles": cyclesMain, "backup": backupMain, "archive": archiveMain,
 		}[args[0]]; ok {
 			run, args = other, args[1:]
 		}
@@ -55,6 +56,7 @@ func ratesMain(args []string) error {
 	flag.IntVar(&o.rounds, "rounds", 3, "how often everything is measured")
 	flag.IntVar(&o.devices, "devices", 64, "devices that the rates are measured with")
 	flag.IntVar(&o.profiles, "profiles", 10000, "profiles of the crowd")
+	flag.IntVar(&o.each, "each", 10, "devices of each profile of the crowd")
 	flag.IntVar(&o.load.threads, "threads", 2, "threads of wrk")
 	flag.IntVar(&o.load.connections, "connections", 64, "connections of wrk")
 	flag.DurationVar(&o.load.duration, "duration", 6*time.Second, "length of one measurement")
@@ -96,8 +98,16 @@ func measure(o options) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
+	costly, err := costs(o, dir)
+	if err != nil {
+		return nil, err
+	}
+	closing, err := cycles(o, dir, closingAccounts)
+	if err != nil {
+		return nil, err
+	}
 	moving, err := underLoad(o, dir)
-	return append(figures, moving...), err
+	return slices.Concat(figures, costly, closing, moving), err
 }
 
 // newHome makes an installation with the benchmark's catalogue.
@@ -173,11 +183,12 @@ func underLoad(o options, dir string) ([]figure, error) {
 	}
 	defer func() { s.Kill() }()
 	began := time.Now()
-	tokens, err := seed(home, s, dir, o.devices, o.profiles)
+	tokens, err := seed(home, s, dir, o.devices, o.profiles, o.each)
 	if err != nil {
 		return nil, fmt.Errorf("make the profiles: %w", err)
 	}
-	fmt.Printf("made %d devices in one profile, %d in another, and %[2]d profiles with one each in %.0f s\n", o.devices, o.profiles, time.Since(began).Seconds())
+	fmt.Printf("made %d devices in one profile, %d in another, and %d profiles with %d each in %.0f s\n",
+		o.devices, o.profiles*o.each, o.profiles, o.each, time.Since(began).Seconds())
 	bare, _, stop, err := bareServer(o.empty)
 	if err != nil {
 		return nil, err
@@ -229,7 +240,7 @@ func underLoad(o options, dir string) ([]figure, error) {
 			*m.real = append(*m.real, r*float64(max(1, m.traffic.points)))
 			*m.ratio = append(*m.ratio, r/b)
 		}
-		// The same single points from as many devices, once all of one profile and once each of its own, each
+		// The same single points from as many devices, once all of one profile and once of many, each
 		// time after a restart: no cache knows a token, a device or a limit.
 		var rates, costs [2]float64
 		for i, list := range []string{tokens.single, tokens.crowd} {
@@ -255,7 +266,7 @@ func underLoad(o options, dir string) ([]figure, error) {
 	if out, err := home.Run("", "verify"); err != nil {
 		return nil, fmt.Errorf("after the load: %w\n%s", err, out)
 	}
-	many := strconv.Itoa(o.profiles)
+	devices, many := strconv.Itoa(o.profiles*o.each), strconv.Itoa(o.profiles)
 	return []figure{
 		{name: "acknowledged single points", unit: "requests/s", values: single},
 		{name: "bare server, the same requests", unit: "requests/s", values: bareSingle},
@@ -266,8 +277,8 @@ func underLoad(o options, dir string) ([]figure, error) {
 		{name: "reads of the last value", unit: "requests/s", values: read},
 		{name: "bare server, the same reads", unit: "requests/s", values: bareRead},
 		{name: "reads ÷ bare server", values: ratioRead},
-		{name: "single points of " + many + " devices in one profile, caches cold", unit: "requests/s", values: one},
-		{name: "single points of " + many + " devices in as many profiles, caches cold", unit: "requests/s", values: crowd},
+		{name: "single points of " + devices + " devices in one profile, caches cold", unit: "requests/s", values: one},
+		{name: "single points of " + devices + " devices in " + many + " profiles, caches cold", unit: "requests/s", values: crowd},
 		{name: "processor time of a point there, one profile", unit: "µs", values: costOne},
 		{name: "processor time of a point there, " + many + " profiles", unit: "µs", values: costCrowd},
 		{name: "cost of a point, " + many + " profiles ÷ one profile", values: rel, most: 1.2},

@@ -93,13 +93,13 @@ Written by `+"`make bench`"+`; do not edit. The figures are those of the machine
 | plans | `+"`%s`"+`: every check is made, the numbers are never reached |
 | server | `+"`paddock serve --listen 127.0.0.1:…`"+` with default settings; the data folder is empty for start and memory, and holds the profiles below for the rest |
 | load | `+"`%s -s traffic.lua URL`"+`, %d rounds, wrk on the same machine |
-| devices | %d in one profile for the rates; for the last five lines %d, in one profile and in as many |
+| devices | %d in one profile for the rates; for the last five lines %d, in one profile and in %d |
 
 **How.** In every round each kind of request goes to the bare server (`+"`bench/empty`"+`: reads the body, answers {}) and
 then to Paddock, so that both see the same machine; a ratio is taken within a round. A single answer other than 2xx
 fails the run, and `+"`paddock verify`"+` must find nothing wrong at the end. The wrk requests are built beforehand and take
 the devices' tokens in turn. For the last five lines the same number of devices sends, once all of one profile
-and once each of a profile of its own; the server is restarted before each measurement, so that every token, device and limit is read from the database once, and they last %d seconds. Cost is the
+and once %d of each of %d profiles, in an order that is drawn once; the server is restarted before each measurement, so that every token, device and limit is read from the database once, and they last %d seconds. Cost is the
 processor time of the server per acknowledged point, which does not depend on what else the machine does.
 `,
 		table(figures),
@@ -110,7 +110,7 @@ processor time of the server per acknowledged point, which does not depend on wh
 		said(o.paddock, "version"),
 		o.catalogue,
 		o.load, o.rounds,
-		o.devices, o.profiles, int(o.cold.Seconds()))
+		o.devices, o.profiles*o.each, o.profiles, o.each, o.profiles, int(o.cold.Seconds()))
 }
 
 // said is the first line that a command prints.

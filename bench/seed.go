@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,17 +20,17 @@ const perAccount = 200
 type seeded struct {
 	one    string // a few devices of one profile
 	single string // as many devices of another profile as the crowd has
-	crowd  string // one device of each of many profiles
+	crowd  string // the devices of many profiles
 }
 
 // seed makes, through the API of a running server, one profile with a few devices, and the same number of
-// devices twice: all in one profile, and each in a profile of its own. All devices are immutable: a mutable one holds 50,000 points and would soon be full.
-func seed(home *server.Home, s *server.Server, dir string, devices, profiles int) (seeded, error) {
+// devices twice: all in one profile, and so many in each of many. All devices are immutable: a mutable one holds 50,000 points and would soon be full.
+func seed(home *server.Home, s *server.Server, dir string, devices, profiles, each int) (seeded, error) {
 	files := seeded{filepath.Join(dir, "one"), filepath.Join(dir, "single"), filepath.Join(dir, "crowd")}
 	for _, list := range []struct {
 		file, owner string
 		devices     int
-	}{{files.one, "Few", devices}, {files.single, "Many", profiles}} {
+	}{{files.one, "Few", devices}, {files.single, "Many", profiles * each}} {
 		account, err := home.CreateAccount(list.owner, "house")
 		if err != nil {
 			return files, err
@@ -38,7 +39,7 @@ func seed(home *server.Home, s *server.Server, dir string, devices, profiles int
 		if err != nil {
 			return files, err
 		}
-		if err := os.WriteFile(list.file, []byte(strings.Join(tokens, "\n")+"\n"), 0o600); err != nil {
+		if err := write(list.file, tokens); err != nil {
 			return files, err
 		}
 	}
@@ -51,12 +52,19 @@ func seed(home *server.Home, s *server.Server, dir string, devices, profiles int
 		}
 	}
 	tokens, err := sideBySide(len(accounts), func(a int) ([]string, error) {
-		return furnish(s, accounts[a].Token, min(perAccount, profiles-a*perAccount))
+		return furnish(s, accounts[a].Token, min(perAccount, profiles-a*perAccount), each)
 	})
 	if err != nil {
 		return files, err
 	}
-	return files, os.WriteFile(files.crowd, []byte(strings.Join(tokens, "\n")+"\n"), 0o600)
+	return files, write(files.crowd, tokens)
+}
+
+// write makes a list of tokens, in an order that has nothing to do with the one in which their devices were made: the
+// same each time.
+func write(file string, tokens []string) error {
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(tokens), func(i, j int) { tokens[i], tokens[j] = tokens[j], tokens[i] })
+	return os.WriteFile(file, []byte(strings.Join(tokens, "\n")+"\n"), 0o600)
 }
 
 // sideBySide does n jobs, sixteen at a time so that their writes share commits, and gives what they gave, in
@@ -77,9 +85,9 @@ func sideBySide(n int, job func(int) ([]string, error)) ([]string, error) {
 	return slices.Concat(done...), errors.Join(errs...)
 }
 
-// furnish gives an account that many profiles with a device each, the first profile included, and returns the
+// furnish gives an account that many profiles with so many devices each, the first profile included, and returns the
 // devices' tokens. Its one token of the account moves from profile to profile.
-func furnish(s *server.Server, token string, profiles int) ([]string, error) {
+func furnish(s *server.Server, token string, profiles, each int) ([]string, error) {
 	var tokens []string
 	for n := range profiles {
 		if n > 0 {
@@ -91,11 +99,13 @@ func furnish(s *server.Server, token string, profiles int) ([]string, error) {
 				return nil, err
 			}
 		}
-		made, err := device(s, token)
-		if err != nil {
-			return nil, err
+		for range each {
+			made, err := device(s, token)
+			if err != nil {
+				return nil, err
+			}
+			tokens = append(tokens, made...)
 		}
-		tokens = append(tokens, made...)
 	}
 	return tokens, nil
 }

@@ -42,6 +42,7 @@ func TestTraffic(t *testing.T) {
 			if r.rate < 1 || r.p99 <= 0 {
 				t.Errorf("measured %+v", r)
 			}
+			s.Close() // waits for what wrk left unanswered
 			if wrong != "" {
 				t.Errorf("sent %.300s", wrong)
 			}

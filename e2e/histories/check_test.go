@@ -62,6 +62,7 @@ func (r *run) observe(moved bool) {
 		r.adopt(p, seen, used, limit)
 	}
 	r.departed = s.departed
+	r.behind = s.behind(r.w.page.now())
 }
 
 // adopt takes what was seen as the base of the next phase.
@@ -172,6 +173,8 @@ func (r *run) check(lost bool) {
 	s, err := r.w.look(r.owner.Account)
 	r.must(err, "look at the database")
 	acts := r.acts
+	r.behind = r.behind || s.behind(r.w.page.now())
+	defer func() { r.behind = s.behind(r.w.page.now()) }()
 	r.asked = acts
 	r.story = append(r.story, acts)
 	r.summaries = map[*prof][2]map[string]int64{}
@@ -302,7 +305,7 @@ func (r *run) settlePolicies(p *prof) {
 	}
 	for _, svc := range services {
 		is := int64(slices.Index(policies, out[svc]))
-		if lo, hi := p.policies[svc].over(r.seq, r.seq); is != lo && is != hi {
+		if !p.policies[svc].may(is, r.seq) {
 			r.fail("a policy is not what was set", "profile %s: %s is %s", p.name, svc, out[svc])
 		}
 		p.policy[svc] = is
@@ -484,7 +487,7 @@ func (r *run) judgeLimit(a *act, acts []*act, wrong func(string, string, ...any)
 		}
 		return
 	}
-	if r.tick || a.after || a.kind == Delete || a.kind == Empty || a.kind == Remove {
+	if r.tick || r.behind || a.after || a.kind == Delete || a.kind == Empty || a.kind == Remove {
 		if a.status == 402 && (a.kind == Delete || a.kind == Empty || a.kind == Remove) {
 			wrong("a deletion is refused by a limit", "")
 		}
@@ -550,7 +553,7 @@ func (r *run) judgeAllocation(a *act, acts []*act, wrong func(string, string, ..
 	if alive == 1 {
 		wrong("the only profile is allocated", "")
 	}
-	if r.tick {
+	if r.tick || r.behind {
 		return
 	}
 	// Judged as docs/limits.md says: what is raised must fit into the pool, with what is allocated and with what was used.
@@ -739,6 +742,17 @@ func show(s *sight) string {
 	return b.String()
 }
 
+// behind says that a profile has begun a cycle which a clock has not reached. Others may be in the one before, and go
+// to that one whenever somebody looks at the account as a whole.
+func (s *sight) behind(now time.Time) bool {
+	for _, p := range s.profiles {
+		if p.cycle != nil && p.cycle.start > now.UnixMilli() {
+			return true
+		}
+	}
+	return false
+}
+
 func (s *row) current() []cycle {
 	if s.cycle == nil {
 		return nil
@@ -874,7 +888,7 @@ func (r *run) figures(p *prof, seen *row, acts []*act, lost bool) {
 		if got := seen.total(svc); got-p.total[svc]+p.leased < sure { // leases are in it
 			r.fail("output is less than what was answered", "profile %s was metered %d more of output, %d were answered", p.name, got-p.total[svc], sure)
 		}
-		if p.gone || r.tick {
+		if p.gone || r.tick || r.behind {
 			continue
 		}
 		used, _ := r.summaryOnce(p)
@@ -893,7 +907,7 @@ func (r *run) figures(p *prof, seen *row, acts []*act, lost bool) {
 	steady := true
 	for _, svc := range services {
 		_, most := p.allowed[svc].over(0, r.seq)
-		if r.tick {
+		if r.tick || r.behind {
 			most = r.pool(svc)
 		}
 		before := p.used[svc]
@@ -921,7 +935,7 @@ func (r *run) figures(p *prof, seen *row, acts []*act, lost bool) {
 	}
 	// Whoever was refused a single point is at the limit, exactly.
 	for _, a := range acts {
-		if !a.full || a.prof != p || !steady || r.tick || a.limit == "" {
+		if !a.full || a.prof != p || !steady || r.tick || r.behind || a.limit == "" {
 			continue
 		}
 		emptied := false
@@ -941,7 +955,7 @@ func (r *run) figures(p *prof, seen *row, acts []*act, lost bool) {
 // marks looks at what was marked as overage: what did not fit, to the unit, and nothing when the policy is another.
 func (r *run) marks(p *prof, svc string, seen *row, acts []*act) {
 	now := r.w.page.now().UnixMilli()
-	if r.tick || p.fresh || p.over || seen.cycle.end <= now || r.volatile(p) || !p.allowed[svc].steady() || !p.policies[svc].steady() {
+	if r.tick || r.behind || p.fresh || p.over || seen.cycle.end <= now || r.volatile(p) || !p.allowed[svc].steady() || !p.policies[svc].steady() {
 		return
 	}
 	for _, a := range acts {

@@ -30,6 +30,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,16 +51,37 @@ func env[T any](t *testing.T, name string, otherwise T, parse func(string) (T, e
 	return v
 }
 
-func TestHistories(t *testing.T) {
+// faultBinary is the server with places to end it at, built once for all tests.
+func faultBinary(t *testing.T) string {
 	binary := os.Getenv("PADDOCK_FAULT_BIN")
 	if binary == "" {
-		built, remove, err := server.Build("-tags", "fault")
+		built, err := buildFault()
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(remove)
 		binary = built
 	}
+	return binary
+}
+
+var removeFault = func() {}
+
+var buildFault = sync.OnceValues(func() (string, error) {
+	built, remove, err := server.Build("-tags", "fault")
+	if err == nil {
+		removeFault = remove
+	}
+	return built, err
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	removeFault()
+	os.Exit(code)
+}
+
+func TestHistories(t *testing.T) {
+	binary := faultBinary(t)
 	for _, engine := range []string{"sqlite", "postgres"} {
 		if only := os.Getenv("HISTORY_ENGINE"); only != "" && only != engine {
 			continue

@@ -138,6 +138,13 @@ var jumps = []struct {
 	{"-2 min", after(-2 * time.Minute)},
 }
 
+// Some of jumps.
+const (
+	lastSecond = 6
+	nextCycle  = 7
+	back       = 10
+)
+
 func after(d time.Duration) func(time.Time, *time.Location) time.Time {
 	return func(now time.Time, _ *time.Location) time.Time { return now.Add(d) }
 }
@@ -164,6 +171,7 @@ var places = []struct {
 	{"leases settled, not forgotten", 1},
 	{"dead lease ended, not booked", 1},
 	{"cycle remembered, not turned", 2},
+	{"quarter booked, still open", 2},
 	{"allocation of one profile written", 2},
 	{"profile marked as deleted", 1},
 	{"profile left, its counters still there", 1},
@@ -274,6 +282,38 @@ func drawPhase(t *rapid.T) Phase {
 	return p
 }
 
+// Motifs are beginnings that chance alone would hardly find: each needs several things in their order. Device 0 is the
+// account's first, device 1 that of the profile that is made.
+
+// stepBack uses up one profile at the end of a cycle, begins the next with it alone, and then moves the pool to the
+// other one, at a time before.
+func stepBack(t *rapid.T) []Phase {
+	return []Phase{
+		{Lanes: [][]Step{{{Do: Found, B: below(t, "how", 4)}}}},
+		{Jump: lastSecond, Lanes: [][]Step{nil, {{Do: Fill, A: 0, B: 90}, {Do: Empty, A: 0}}}},
+		{Lanes: [][]Step{{{Do: Allocate, A: 0, B: 1 + below(t, "low", 20), C: 1}}}},
+		{Jump: nextCycle, Lanes: [][]Step{nil, {{Do: Send, A: 0, B: 1}}}},
+		{Jump: back, Lanes: [][]Step{{{Do: Allocate, A: 1, B: 50 + below(t, "high", 60), C: 1}, {Do: Policy, A: 1, B: below(t, "policy", 2), C: 1}}}},
+		{Lanes: [][]Step{nil, {{Do: Fill, A: 1, B: 90}, {Do: Empty, A: 1}, {Do: Fill, A: 1, B: 90}, {Do: Empty, A: 1}, {Do: Fill, A: 1, B: 90}}}},
+	}
+}
+
+// lowerLeased lowers what may be read below what was, while the server holds some of it in advance.
+func lowerLeased(t *rapid.T) []Phase {
+	reads := func(most int) (out []Step) {
+		for range 2 + below(t, "reads", 3) {
+			out = append(out, Step{Do: Read, A: 0, B: 1 + below(t, "rows", most)})
+		}
+		return out
+	}
+	return []Phase{
+		{Lanes: [][]Step{{{Do: Found}}, {{Do: Send, A: 0, B: 100}}}},
+		{Lanes: [][]Step{nil, reads(90)}},
+		{Lanes: [][]Step{{{Do: Allocate, A: 0, B: below(t, "low", 4), C: 2}}}},
+		{Lanes: [][]Step{nil, reads(3)}},
+	}
+}
+
 func drawHistory(t *rapid.T) History {
 	h := History{
 		Plan: weighted(t, "plan", 1, 2, 3, 4, 2),
@@ -283,5 +323,16 @@ func drawHistory(t *rapid.T) History {
 		return Step{Do: Make, B: below(t, "type", 6)}
 	}), 3)
 	h.Phases = several(t, "phases", rapid.Custom(drawPhase), 6)
+	switch weighted(t, "motif", 10, 1, 1) {
+	case 1:
+		h.Plan, h.Devices, h.Phases = 3, []Step{{Do: Make}}, append(stepBack(t), h.Phases...)
+	case 2:
+		h.Plan, h.Devices, h.Phases = 3, []Step{{Do: Make}}, append(lowerLeased(t), h.Phases...)
+	}
+	for i := 1; i < len(h.Phases); i++ { // a clock that steps back over the end of a cycle, more often than by chance
+		if h.Phases[i-1].Jump == nextCycle && weighted(t, "back", 1, 1) == 1 {
+			h.Phases[i].Jump = back
+		}
+	}
 	return h
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -74,6 +75,7 @@ type run struct {
 	rates  map[rateKey]*rate
 	doubt  map[int64]bool // minutes of which nothing is expected, because the clock went back
 
+	behind    bool             // a profile is in a cycle that the clock has not reached: it has stepped back
 	departed  map[string]int64 // what profiles that left had used of the cycle, at the beginning of the phase
 	asked     []*act           // of the phase that is being checked
 	story     [][]*act         // of all phases
@@ -209,6 +211,20 @@ func (t *timeline) change(start, end, lo, hi int64, sure bool) {
 // over is the range of what the figure may have been from a to b.
 func (t *timeline) over(a, b int64) (lo, hi int64) {
 	lo, hi = 1<<60, -1
+	for _, e := range t.within(a, b) {
+		lo, hi = min(lo, e.lo), max(hi, e.hi)
+	}
+	return lo, hi
+}
+
+// may says whether the figure may have been v at an instant: after two changes that nobody knows of it is what it was, or
+// either.
+func (t *timeline) may(v, at int64) bool {
+	return slices.ContainsFunc(t.within(at, at), func(e entry) bool { return e.lo <= v && v <= e.hi })
+}
+
+// within are the entries that may have held from a to b.
+func (t *timeline) within(a, b int64) (out []entry) {
 	for i, e := range t.entries {
 		if e.start > b {
 			continue
@@ -220,10 +236,10 @@ func (t *timeline) over(a, b int64) (lo, hi int64) {
 			}
 		}
 		if !past {
-			lo, hi = min(lo, e.lo), max(hi, e.hi)
+			out = append(out, e)
 		}
 	}
-	return lo, hi
+	return out
 }
 
 func (t *timeline) steady() bool { return len(t.entries) == 1 && t.entries[0].lo == t.entries[0].hi }
@@ -927,7 +943,7 @@ func (r *run) mint(p *prof) *act {
 func (l *lane) end(s Step) {
 	p := l.profile(s.A)
 	a := &act{kind: End, step: s, prof: p}
-	l.call(a, "DELETE", "/profile/"+p.id, l.ownerToken(p), map[string]any{"password": l.owner.Password}, "", nil)
+	l.call(a, "DELETE", "/profile/"+p.id, l.ownerToken(p), map[string]any{"password": l.owner.Password, "purge": s.A%2 == 0}, "", nil) // else it waits for the end of its grace
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if a.status/100 != 2 && a.status != 0 {

@@ -102,6 +102,11 @@ type world struct {
 
 // newWorld makes an installation with a running server.
 func newWorld(engine, binary string) (w *world, err error) {
+	return newWorldWith(engine, binary, catalogue())
+}
+
+// newWorldWith is newWorld with a catalogue of its own, that of the binary when it is "", and more variables of the environment.
+func newWorldWith(engine, binary, catalogue string, env ...string) (w *world, err error) {
 	dir, err := os.MkdirTemp("", "histories-")
 	if err != nil {
 		return nil, err
@@ -121,9 +126,12 @@ func newWorld(engine, binary string) (w *world, err error) {
 		}
 		w.drop = func() { drop() }
 	}
-	file := filepath.Join(dir, "catalogue.yaml")
-	if err = os.WriteFile(file, []byte(catalogue()), 0o600); err != nil {
-		return nil, err
+	if catalogue != "" {
+		file := filepath.Join(dir, "catalogue.yaml")
+		if err = os.WriteFile(file, []byte(catalogue), 0o600); err != nil {
+			return nil, err
+		}
+		env = append(env, "PADDOCK_CATALOGUE="+file)
 	}
 	var faults string
 	if w.page, faults, err = newPage(dir, time.Date(2027, 1, 10, 12, 0, 0, 0, time.UTC)); err != nil {
@@ -132,7 +140,7 @@ func newWorld(engine, binary string) (w *world, err error) {
 	if w.home, err = server.NewHome(binary, dir, url); err != nil {
 		return nil, err
 	}
-	w.home.Env = append(w.home.Env, "PADDOCK_CATALOGUE="+file, "PADDOCK_FAULTS="+faults)
+	w.home.Env = append(append(w.home.Env, "PADDOCK_FAULTS="+faults), env...)
 	if w.server, err = w.home.Serve(); err != nil {
 		return nil, err
 	}

@@ -15,6 +15,20 @@ import (
 	_ "modernc.org/sqlite"             // the driver "sqlite"
 )
 
+// eyes is the database of an installation, beside its server.
+func eyes(t *testing.T, home *server.Home) *sql.DB {
+	t.Helper()
+	driver, source := "pgx", home.Database
+	if source == "" {
+		driver, source = "sqlite", filepath.Join(home.Dir, "data", "paddock.db")
+	}
+	db, err := sql.Open(driver, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
 // seeded is one unit written wrongly into a database: seed puts it there, mend takes it away again. Both take
 // the profile as $1. Of what verify says about it, one line must name the profile and every word of says.
 type seeded struct {
@@ -49,7 +63,8 @@ func seeds() []seeded {
 			bump("ledger", string(s), latest(string(s)), string(s))
 		}
 	}
-	bump("ledger", "data_records", latest("data_records"), "data_records")
+	bump("counter", "open_input", "profile_id = $1", "input")
+	bump("counter", "open_data_records", "profile_id = $1", "data_records")
 	for _, s := range []plan.Service{plan.Input, plan.Output, plan.DashboardOutput} {
 		bump("device_ledger", string(s), "profile_id = $1 AND hour = (SELECT MAX(hour) FROM device_ledger WHERE profile_id = $1)", string(s), "devices")
 	}
@@ -98,14 +113,7 @@ func TestVerify(t *testing.T) {
 		}
 		verify(t, home, "before anything is wrong")
 
-		driver, source := "pgx", home.Database
-		if source == "" {
-			driver, source = "sqlite", filepath.Join(home.Dir, "data", "paddock.db")
-		}
-		db, err := sql.Open(driver, source)
-		if err != nil {
-			t.Fatal(err)
-		}
+		db := eyes(t, home)
 		defer db.Close()
 		exec := func(t *testing.T, statement string) {
 			t.Helper()

@@ -4,6 +4,7 @@
 //   server.region          what every constructor of the client takes
 //   server.first           { account, profile, token, email, password }: made before the server ran
 //   server.account(name)   another account, made beside the running server
+//   start(engine, { flags })  more flags of serve
 //   await server.stop()    SIGTERM, then verify; fails the test when the server does not end well or what it
 //                          stored is not what it metered
 //
@@ -57,7 +58,7 @@ function freshDatabase() {
   return { url: url.href, drop: () => psql(admin, `DROP DATABASE ${name} WITH (FORCE)`) };
 }
 
-async function start(engine, { plan = "house" } = {}) {
+async function start(engine, { plan = "house", flags = [] } = {}) {
   const database = engine === "postgres" ? freshDatabase() : null;
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "paddock-sdk-"));
   const settings = Object.entries(process.env).filter(([name]) => !/^(PADDOCK|TAGOIO|T_ANALYSIS)_/.test(name));
@@ -82,7 +83,7 @@ async function start(engine, { plan = "house" } = {}) {
   const url = `http://127.0.0.1:${port}`;
   const logFile = path.join(folder, "log");
   const log = fs.openSync(logFile, "w");
-  const child = spawn(binary, ["serve", "--listen", `127.0.0.1:${port}`], { env, stdio: ["ignore", log, log] });
+  const child = spawn(binary, ["serve", "--log-requests", "all", "--listen", `127.0.0.1:${port}`, ...flags], { env, stdio: ["ignore", log, log] });
   const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
   const said = () => fs.readFileSync(logFile, "utf8").split("\n").slice(-30).join("\n");
 
@@ -109,6 +110,7 @@ async function start(engine, { plan = "house" } = {}) {
       const { code, signal } = await ended;
       const took = Date.now() - told;
       fs.closeSync(log);
+      if (process.env.E2E_LOGS) fs.copyFileSync(logFile, path.join(process.env.E2E_LOGS, `${path.basename(folder)}.log`)); // scripts/secrets.sh reads it
       const tail = said();
       const { status, stdout, stderr } = spawnSync(binary, ["verify"], { env, encoding: "utf8" });
       if (database) database.drop();

@@ -7,6 +7,8 @@ export interface Mailbox {
   url: string;
   /** Waits for a letter to somebody with a link to a page of the console, such as "confirm", and takes it out. */
   link: (to: string, page: string) => Promise<string>;
+  /** Waits for a letter to somebody that holds these words, and takes it out. */
+  letter: (to: string, words: string) => Promise<string>;
   stop: () => Promise<void>;
 }
 
@@ -36,7 +38,7 @@ export async function startMailbox(): Promise<Mailbox> {
   return {
     url: `smtp://127.0.0.1:${address.port}?starttls=off`,
     link: async (to, page) => {
-      const wanted = new RegExp(`https?://\\S+/console/${page}/[\\w-]+`);
+      const wanted = new RegExp(`https?://\\S+/console/${page}(?:/[\\w-]+|\\?\\S+)`);
       for (const until = Date.now() + 20_000; Date.now() < until; await new Promise((next) => setTimeout(next, 100))) {
         const at = letters.findIndex((letter) => letter.to === to && wanted.test(letter.text));
         const letter = at < 0 ? undefined : letters.splice(at, 1)[0];
@@ -44,6 +46,14 @@ export async function startMailbox(): Promise<Mailbox> {
         if (link) return link[0];
       }
       throw new Error(`no letter to ${to} with a link to ${page}; there are ${JSON.stringify(letters)}`);
+    },
+    letter: async (to, words) => {
+      for (const until = Date.now() + 20_000; Date.now() < until; await new Promise((next) => setTimeout(next, 100))) {
+        const at = letters.findIndex((letter) => letter.to === to && letter.text.includes(words));
+        const letter = at < 0 ? undefined : letters.splice(at, 1)[0];
+        if (letter) return letter.text;
+      }
+      throw new Error(`no letter to ${to} that says ${words}`);
     },
     stop: () => new Promise((done) => smtp.close(done)),
   };

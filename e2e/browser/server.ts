@@ -1,10 +1,12 @@
 // Starts the real server with nothing in it, and stops it again.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { createWriteStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
+import { promisify } from "node:util";
 import pg from "pg";
 
 export type Engine = "sqlite" | "postgres";
@@ -12,50 +14,66 @@ export type Engine = "sqlite" | "postgres";
 export interface Paddock {
   /** Where it listens, without a slash at the end. */
   url: string;
-  /** The one-time link it printed. */
+  /** The one-time link it printed; empty where the demo has made accounts. */
   setupLink: string;
+  /** Who may sign in, as the demo printed it: the integrator, a customer, an outsider. */
+  signIns: { email: string; password: string }[];
   stop: () => Promise<void>;
 }
 
-/** Starts it with an empty data folder, on PostgreSQL with an empty database too; `more` are further flags of serve. */
-export async function startPaddock(engine: Engine, ...more: string[]): Promise<Paddock> {
+/** Starts it with an empty data folder or what `paddock demo` makes, on PostgreSQL with a database of its own too; `more` are
+ *  further flags of serve. */
+export async function startPaddock(engine: Engine, { demo = false }, ...more: string[]): Promise<Paddock> {
   const binary = resolve(import.meta.dirname, process.env.PADDOCK_BIN || "../../bin/paddock");
   const data = await mkdtemp(join(tmpdir(), "paddock-browser-"));
   const listen = `127.0.0.1:${await freePort()}`;
-  const args = ["serve", "--listen", listen, "--data", data, ...more];
+  const at = ["--data", data];
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PADDOCK_")));
   let database: Database | undefined;
   if (engine === "postgres") {
     database = await freshDatabase();
-    args.push("--database", database.url);
+    at.push("--database", database.url);
     env.PADDOCK_SECRET_KEY = randomBytes(32).toString("base64");
   }
-  const child = spawn(binary, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  let signIns: Paddock["signIns"] = [];
+  if (demo) {
+    const { stdout } = await promisify(execFile)(binary, ["demo", ...at], { env });
+    signIns = [...stdout.matchAll(/(\S+@\S+)\s+password (\S+)/g)].map(([, email = "", password = ""]) => ({ email, password }));
+  }
+  // Every line of the log is looked through for secrets.
+  const child = spawn(binary, ["serve", "--log-requests", "all", "--listen", listen, ...at, ...more], { env, stdio: ["ignore", "pipe", "pipe"] });
+  if (process.env.E2E_LOGS) {
+    // scripts/secrets.sh reads it.
+    const log = createWriteStream(join(process.env.E2E_LOGS, `${basename(data)}.log`));
+    child.stdout.pipe(log, { end: false });
+    child.stderr.pipe(log, { end: false });
+  }
   const stop = async (): Promise<void> => {
     await end(child);
     await database?.drop();
     await rm(data, { recursive: true, force: true });
   };
   try {
-    return { url: `http://${listen}`, setupLink: await printedLink(child), stop };
+    const said = await printed(child, demo ? /Paddock \S+/ : /https?:\/\/\S+\/console\/setup\/[^\s"]+/);
+    return { url: `http://${listen}`, setupLink: demo ? "" : said, signIns, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-/** Reads what the server prints until the set-up link is there. */
-function printedLink(child: ChildProcess): Promise<string> {
+/** Reads what the server prints until something is there, and returns it. */
+function printed(child: ChildProcess, what: RegExp): Promise<string> {
   return new Promise((done, fail) => {
     let said = "";
-    const timer = setTimeout(() => fail(new Error(`no set-up link within 20 s; the server said:\n${said}`)), 20_000);
+    const timer = setTimeout(() => fail(new Error(`nothing like ${what} within 20 s; the server said:\n${said}`)), 20_000);
     const listen = (part: Buffer): void => {
       said += part.toString();
-      const link = /https?:\/\/\S+\/console\/setup\/[^\s"]+/.exec(said);
+      const found = what.exec(said);
       // A link at the very end may still be growing.
-      if (!link || link.index + link[0].length === said.length) return;
+      if (!found || found.index + found[0].length === said.length) return;
       clearTimeout(timer);
-      done(link[0]);
+      done(found[0]);
     };
     child.stdout?.on("data", listen);
     child.stderr?.on("data", listen);

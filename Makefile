@@ -78,6 +78,14 @@ dist: web/dist/index.html ## cross-compile static binaries with the console insi
 	done
 	@cd dist && sha256sum paddock-* > SHA256SUMS
 
+.PHONY: console-speed
+console-speed: bin/paddock ## how soon pages of the console can be used, with 40 and 1,000 profiles (needs Chromium)
+	@cd e2e/browser && { [ -d node_modules ] || PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --loglevel=error; } && node speed.mjs
+
+.PHONY: pictures
+pictures: bin/paddock ## take the README's pictures anew from the demo (needs Chromium)
+	@cd e2e/browser && { [ -d node_modules ] || PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --loglevel=error; } && node pictures.mjs
+
 .PHONY: clean
 clean: ## remove what was built (never data)
 	@rm -rf bin dist web/dist/assets web/dist/index.html

@@ -57,7 +57,7 @@ start() {
   for _ in 1 2 3 4 5; do
     port=$(free_port)
     if as_user "$bin/pg_ctl" -D "$dir/data" -s -w -t 60 -l "$dir/run/log" start \
-      -o "-k $dir/run -h 127.0.0.1 -p $port -c max_connections=400 -c shared_buffers=256MB -c fsync=off -c full_page_writes=off -c autovacuum_naptime=5" >/dev/null 2>&1; then
+      -o "-k $dir/run -h 127.0.0.1 -p $port -c max_connections=400 -c shared_buffers=128MB -c fsync=off -c full_page_writes=off" >/dev/null 2>&1; then
       echo "$dir postgres://paddock@127.0.0.1:$port/postgres?sslmode=disable"
       return
     fi

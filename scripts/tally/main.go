@@ -12,7 +12,9 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -62,6 +64,9 @@ func tally(in *bufio.Scanner) (passed, failed int) {
 			fmt.Print(e.Output)
 		case "pass", "fail", "skip":
 			if e.Test == "" {
+				if e.Action == "fail" {
+					unended(output, key)
+				}
 				last(output[key], e.Action == "fail" && !blamed[e.Package])
 				if e.Action == "fail" && !blamed[e.Package] {
 					failed++
@@ -84,6 +89,16 @@ func tally(in *bufio.Scanner) (passed, failed int) {
 		failed++
 	}
 	return passed, failed
+}
+
+// unended prints and forgets what the tests of a package said that never ended: a panic is said by one of them.
+func unended(output map[string][]string, pkg string) {
+	for _, key := range slices.Sorted(maps.Keys(output)) {
+		if key != pkg && strings.HasPrefix(key, pkg) {
+			fmt.Print(strings.Join(output[key], ""))
+			delete(output, key)
+		}
+	}
 }
 
 // last prints a package's last line ("ok paddock/x 1.2s"), or all of its output when nothing else

@@ -1,9 +1,8 @@
 // The frame around every page: switching, searching, what stands where a profile is not, an expired session, and what somebody sees who
 // works in one profile of somebody else.
-import { createHmac } from "node:crypto";
 import type { Browser, Page } from "@playwright/test";
 import { expect, test } from "./fixtures.ts";
-import { countClicks, makePerson } from "./person.ts";
+import { appCode, countClicks, makePerson } from "./person.ts";
 
 test.use({ house: "frame" });
 test.describe.configure({ mode: "serial" });
@@ -12,17 +11,6 @@ test.describe.configure({ mode: "serial" });
 async function other(browser: Browser): Promise<Page> {
   const context = await browser.newContext({ locale: "en-GB", timezoneId: "Europe/Berlin", reducedMotion: "reduce" });
   return context.newPage();
-}
-
-/** What an authenticator app shows for a key, a number of half minutes from now (RFC 6238). */
-function appCode(secret: string, steps = 0): string {
-  const bits = [...secret].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0")).join("");
-  const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => parseInt(byte, 2)));
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
-  const sum = createHmac("sha1", key).update(counter).digest();
-  const at = (sum[19] ?? 0) & 15;
-  return String((sum.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
 }
 
 test("switching and searching", async ({ page, paddock, mailbox, look }) => {
@@ -174,7 +162,7 @@ test("where a profile is not", async ({ page, paddock, mailbox, browser, complai
 
   await test.step("an expired session asks for password and code, and loses nothing typed", async () => {
     const setup = await bob.api<{ secret: string }>("POST", "/account/otp/authenticator/enable", { email: bob.email, password: bob.password });
-    await bob.api("POST", "/account/otp/authenticator/confirm", { email: bob.email, password: bob.password, pin_code: appCode(setup.secret, -1) });
+    await bob.api("POST", "/account/otp/authenticator/confirm", { email: bob.email, password: bob.password, pin_code: appCode(setup.secret) });
     await page.goto(`${paddock.url}/console/p/${bob.profile}/devices/add`);
     await page.getByLabel("Name", { exact: false }).first().fill("Half typed");
     await page.context().clearCookies();
@@ -185,7 +173,7 @@ test("where a profile is not", async ({ page, paddock, mailbox, browser, complai
     await dialog.getByRole("button", { name: "Sign in" }).click();
     await expect(dialog.getByLabel(/^Code/)).toBeFocused();
     complaints.expected("401 POST /session");
-    await dialog.getByLabel(/^Code/).fill(appCode(setup.secret));
+    await dialog.getByLabel(/^Code/).fill(appCode(setup.secret, 1));
     await dialog.getByRole("button", { name: "Sign in" }).click();
     await expect(dialog).toBeHidden();
     await expect(page.getByLabel("Name", { exact: false }).first()).toHaveValue("Half typed");

@@ -1,4 +1,5 @@
 // People made through the API, so that a test clicks only what it is about.
+import { createHmac } from "node:crypto";
 import { expect, type Page } from "@playwright/test";
 import type { Mailbox } from "./mailbox.ts";
 import type { Paddock } from "./server.ts";
@@ -95,4 +96,15 @@ export async function countClicks(page: Page): Promise<() => Promise<number>> {
   });
   await page.evaluate(count);
   return () => page.evaluate(() => Number(sessionStorage.getItem("clicks") ?? 0));
+}
+
+/** What an authenticator app shows for a key, a number of half minutes from now (RFC 6238): 0 and 1 are good for half a minute at least. */
+export function appCode(secret: string, steps = 0): string {
+  const bits = [...secret].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => parseInt(byte, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
+  const sum = createHmac("sha1", key).update(counter).digest();
+  const at = (sum[19] ?? 0) & 15;
+  return String((sum.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
 }

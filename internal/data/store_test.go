@@ -16,6 +16,7 @@ import (
 // TestStoreSuite says what a store must do, whatever lies behind it.
 func TestStoreSuite(t *testing.T) {
 	sqldbtest.Each(t, sources, func(t *testing.T, db *sqldb.DB) {
+		var nextTag int64
 		for name, f := range map[string]func(t *testing.T, a, b *shelf){
 			"room is taken up to the most and given back":    suiteRoom,
 			"a chunk is made only where its device is":       suiteDevice,
@@ -28,9 +29,15 @@ func TestStoreSuite(t *testing.T) {
 			"the cache forgets when it is full":              suiteCache,
 		} {
 			t.Run(name, func(t *testing.T) {
-				// Two stores on one database, as two nodes have.
+				// Two stores on one database, as two nodes have. Their clock stands still, so no two may number alike.
 				p, no := id.New[id.Profile](), nextProfile.Add(1)
-				f(t, &shelf{newStore(db, newNumbers(fixed(noon))), t, p, no}, &shelf{newStore(db, newNumbers(fixed(noon))), t, p, no})
+				one := func() *shelf {
+					n := newNumbers(fixed(noon))
+					n.tag = nextTag
+					nextTag++
+					return &shelf{newStore(db, n), t, p, no}
+				}
+				f(t, one(), one())
 			})
 		}
 	})

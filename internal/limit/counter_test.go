@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"paddock/internal/id"
@@ -207,32 +208,34 @@ func TestALimitThatChanges(t *testing.T) {
 }
 
 func TestRefusalsAreHeldBack(t *testing.T) {
-	s := &Service{waiting: map[id.Profile]int{}, pause: func() time.Duration { return 100 * time.Millisecond }}
-	var wg sync.WaitGroup
-	var quick atomic.Int64
-	for range maxWaiting + 30 {
-		wg.Go(func() {
-			began := time.Now()
-			if err := s.holdBack(context.Background(), "p"); err != nil {
-				t.Error(err)
-			}
-			if time.Since(began) < 50*time.Millisecond {
-				quick.Add(1)
-			}
-		})
-	}
-	wg.Wait()
-	if quick.Load() != 30 {
-		t.Errorf("%d were answered at once, want 30", quick.Load())
-	}
-	if len(s.waiting) != 0 {
-		t.Errorf("%v still wait", s.waiting)
-	}
-	gone, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := s.holdBack(gone, "p"); err == nil || len(s.waiting) != 0 {
-		t.Errorf("a client that left: %v %v", err, s.waiting)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := &Service{waiting: map[id.Profile]int{}, pause: func() time.Duration { return 100 * time.Millisecond }}
+		var wg sync.WaitGroup
+		var quick atomic.Int64
+		for range maxWaiting + 30 {
+			wg.Go(func() {
+				began := time.Now()
+				if err := s.holdBack(t.Context(), "p"); err != nil {
+					t.Error(err)
+				}
+				if time.Since(began) == 0 {
+					quick.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if quick.Load() != 30 {
+			t.Errorf("%d were answered at once, want 30", quick.Load())
+		}
+		if len(s.waiting) != 0 {
+			t.Errorf("%v still wait", s.waiting)
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := s.holdBack(gone, "p"); err == nil || len(s.waiting) != 0 {
+			t.Errorf("a client that left: %v %v", err, s.waiting)
+		}
+	})
 	for range 1000 {
 		if d := someWhile(); d < 50*time.Millisecond || d > 200*time.Millisecond {
 			t.Fatal(d)

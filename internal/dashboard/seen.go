@@ -24,8 +24,8 @@ type access struct {
 
 // seen are accesses not written yet.
 type seen struct {
-	mu sync.Mutex
-	m  map[owner]int64
+	mu      sync.Mutex
+	m, last map[owner]int64 // last: those of the writing before, for who read the database before they were committed
 }
 
 func (t *seen) note(a access) {
@@ -37,25 +37,25 @@ func (t *seen) note(a access) {
 // over puts what memory knows over what the database knew.
 func (t *seen) over(d *Dashboard) {
 	t.mu.Lock()
-	d.LastAccess = max(d.LastAccess, t.m[owner{d.Profile, d.ID}])
+	d.LastAccess = max(d.LastAccess, t.m[owner{d.Profile, d.ID}], t.last[owner{d.Profile, d.ID}])
 	t.mu.Unlock()
 }
 
 func (t *seen) drop(o owner) {
 	t.mu.Lock()
 	delete(t.m, o)
+	delete(t.last, o)
 	t.mu.Unlock()
 }
 
 func (t *seen) take() []access {
 	t.mu.Lock()
-	m := t.m
-	t.m = make(map[owner]int64, len(m))
-	t.mu.Unlock()
-	out := make([]access, 0, len(m))
-	for o, at := range m {
+	t.m, t.last = make(map[owner]int64, len(t.m)), t.m
+	out := make([]access, 0, len(t.last))
+	for o, at := range t.last {
 		out = append(out, access{o, at})
 	}
+	t.mu.Unlock()
 	// In the order of their keys, so that two nodes never wait for each other.
 	slices.SortFunc(out, func(a, b access) int {
 		if c := strings.Compare(string(a.profile), string(b.profile)); c != 0 {

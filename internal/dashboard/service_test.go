@@ -109,6 +109,13 @@ func TestLastAccess(t *testing.T) {
 		if d, err := h.Get(t.Context(), a, a.ProfileID, one); err != nil || d.LastAccess != now {
 			t.Error("memory tells of it at once:", d.LastAccess, err)
 		}
+		being := h.seen.take()
+		if d, err := h.Get(t.Context(), a, a.ProfileID, one); err != nil || d.LastAccess != now {
+			t.Error("while it is being written:", d.LastAccess, err)
+		}
+		for _, x := range being {
+			h.seen.note(x)
+		}
 		if got := stored(a.ProfileID, one); got != 0 {
 			t.Error(got)
 		}

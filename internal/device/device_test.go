@@ -922,6 +922,16 @@ func TestTouch(t *testing.T) {
 		if d, err := h.Get(t.Context(), a.Caller, a.ProfileID, ca.ID); err != nil || d.LastInput != now || d.LastOutput != now {
 			t.Error("memory is not shown", d, err)
 		}
+		being := h.touched.take()
+		if d, err := h.Get(t.Context(), a.Caller, a.ProfileID, ca.ID); err != nil || d.LastInput != now || d.LastOutput != now {
+			t.Error("what is being written is not shown", d, err)
+		}
+		if ds, err := h.Heard(t.Context(), a.ProfileID, []id.Device{ca.ID}); err != nil || len(ds) != 1 || ds[0].LastInput != now {
+			t.Error("what is being written is not heard", ds, err)
+		}
+		for _, v := range being {
+			h.touched.note(v)
+		}
 		must(t, h.Flush(t.Context()))
 		if in, out := stored(a, ca); in != now || out != now {
 			t.Error(in, out)

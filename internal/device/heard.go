@@ -27,7 +27,7 @@ func (s *Service) freshen(p id.Profile, hs []Heard) {
 	s.touched.mu.Lock()
 	defer s.touched.mu.Unlock()
 	for i := range hs {
-		hs[i].LastInput = max(hs[i].LastInput, s.touched.m[owner{p, hs[i].ID}].input)
+		hs[i].LastInput = max(hs[i].LastInput, s.touched.of(owner{p, hs[i].ID}).input)
 	}
 }
 

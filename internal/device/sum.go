@@ -85,10 +85,12 @@ func (s *Service) Sums(ctx context.Context, callers []auth.Caller) (map[id.Profi
 	}
 	s.touched.mu.Lock()
 	defer s.touched.mu.Unlock()
-	for _, t := range s.touched.m {
-		if sum, there := out[t.profile]; there && whole[t.profile] && t.input > sum.LastInput {
-			sum.LastInput = t.input
-			out[t.profile] = sum
+	for _, m := range []map[owner]touch{s.touched.last, s.touched.m} {
+		for _, t := range m {
+			if sum, there := out[t.profile]; there && whole[t.profile] && t.input > sum.LastInput {
+				sum.LastInput = t.input
+				out[t.profile] = sum
+			}
 		}
 	}
 	return out, nil

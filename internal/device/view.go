@@ -173,10 +173,18 @@ type touch struct {
 	input, output int64 // UTC milliseconds, 0 for not touched
 }
 
-// touched are last inputs and outputs not written yet.
+// touched are last inputs and outputs not written yet, and those of the writing before: until the next one, who read the
+// database before they were committed finds them here.
 type touched struct {
-	mu sync.Mutex
-	m  map[owner]touch
+	mu      sync.Mutex
+	m, last map[owner]touch
+}
+
+// of is what memory knows of a device. The caller holds mu.
+func (t *touched) of(o owner) touch {
+	v, w := t.m[o], t.last[o]
+	v.input, v.output = max(v.input, w.input), max(v.output, w.output)
+	return v
 }
 
 func (t *touched) note(v touch) {
@@ -191,20 +199,19 @@ func (t *touched) note(v touch) {
 // over puts what memory knows over what the database knew.
 func (t *touched) over(d *Device) {
 	t.mu.Lock()
-	v := t.m[owner{d.Profile, d.ID}]
+	v := t.of(owner{d.Profile, d.ID})
 	t.mu.Unlock()
 	d.LastInput, d.LastOutput = max(d.LastInput, v.input), max(d.LastOutput, v.output)
 }
 
 func (t *touched) take() []touch {
 	t.mu.Lock()
-	m := t.m
-	t.m = make(map[owner]touch, len(m))
-	t.mu.Unlock()
-	out := make([]touch, 0, len(m))
-	for _, v := range m {
+	t.m, t.last = make(map[owner]touch, len(t.m)), t.m
+	out := make([]touch, 0, len(t.last))
+	for _, v := range t.last {
 		out = append(out, v)
 	}
+	t.mu.Unlock()
 	slices.SortFunc(out, func(a, b touch) int {
 		if c := strings.Compare(string(a.profile), string(b.profile)); c != 0 {
 			return c

@@ -60,6 +60,23 @@ test("switching and searching", async ({ page, paddock, mailbox, look }) => {
     await page.keyboard.press("Escape");
   });
 
+  await test.step("a name and Enter open the profile it fits", async () => {
+    await page.getByRole("button", { name: /Switch profile/ }).click();
+    await page.getByRole("textbox", { name: "Find a profile" }).fill("quarr");
+    await expect(page.getByRole("option", { name: /Quarry/ })).toHaveAttribute("data-combobox-selected", "true");
+    await page.keyboard.press("Enter");
+    await expect(page).toHaveURL(new RegExp(`/p/${id("Quarry")}/devices`));
+  });
+
+  await test.step("a name that no profile has opens nothing", async () => {
+    await page.getByRole("button", { name: /Switch profile/ }).click();
+    await page.getByRole("textbox", { name: "Find a profile" }).fill("nowhere");
+    await expect(page.getByText("No profile of that name")).toBeVisible();
+    await page.keyboard.press("Enter");
+    await expect(page.getByText("No profile of that name")).toBeVisible();
+    await page.keyboard.press("Escape");
+  });
+
   await test.step("a device is found by its serial number with one search", async () => {
     await page.keyboard.press("Control+k");
     const field = page.getByRole("combobox", { name: "Search" });

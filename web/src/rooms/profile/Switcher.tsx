@@ -2,7 +2,7 @@ import { Badge, Combobox, Group, Kbd, Text, UnstyledButton, useCombobox, Visuall
 import { useHotkeys } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useLocation, useNavigate, useRouter } from "@tanstack/react-router";
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { Profile } from "../../api/types";
 import { t } from "../../texts";
 import { ErrorNote } from "../../ui/ErrorNote";
@@ -72,6 +72,13 @@ export function Switcher({ current }: { current?: string }) {
   ].filter(({ rows }) => rows.length > 0);
   const hidden = shown.length - groups.reduce((n, { rows }) => n + rows.length, 0);
 
+  // What is typed is followed by Enter: that opens the first profile it fits, and never something else of the list.
+  useEffect(() => {
+    if (wanted && groups.length > 0) combobox.selectFirstOption();
+    else combobox.resetSelectedOption();
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the combobox is another object in each rendering
+  }, [wanted]);
+
   const go = (value: string): void => {
     if (value === pinHere) {
       if (here) pin.mutate({ id: here.id, pinned: !here.pinned });
@@ -115,10 +122,7 @@ export function Switcher({ current }: { current?: string }) {
         {searchable && (
           <Combobox.Search
             value={search}
-            onChange={(event) => {
-              setSearch(event.currentTarget.value);
-              combobox.updateSelectedOptionIndex();
-            }}
+            onChange={(event) => setSearch(event.currentTarget.value)}
             placeholder={t.switcher.search}
             aria-label={t.switcher.search}
           />

@@ -68,6 +68,14 @@ test("switching and searching", async ({ page, paddock, mailbox, look }) => {
     await expect(page).toHaveURL(new RegExp(`/p/${id("Quarry")}/devices`));
   });
 
+  await test.step("on a phone the tab one is on is in sight", async () => {
+    const before = page.viewportSize();
+    await page.setViewportSize({ width: 375, height: 720 });
+    await page.goto(`${paddock.url}/console/p/${id("Quarry")}/more`);
+    await expect(page.getByRole("link", { name: "More", exact: true })).toBeInViewport({ ratio: 0.9 });
+    if (before) await page.setViewportSize(before);
+  });
+
   await test.step("a name that no profile has opens nothing", async () => {
     await page.getByRole("button", { name: /Switch profile/ }).click();
     await page.getByRole("textbox", { name: "Find a profile" }).fill("nowhere");

@@ -3,6 +3,7 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { t } from "../../texts";
 import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
+import { showCurrent } from "../../ui/tabs";
 import { AlertSettings } from "../notify/AlertSettings";
 import { DeleteAccount } from "./DeleteAccount";
 import { Display } from "./Display";
@@ -21,7 +22,7 @@ export function AccountPage() {
   const account = useSession().data?.account;
   return (
     <Page title={t.person.title}>
-      <nav className="tabs" aria-label={t.person.title}>
+      <nav ref={showCurrent} className="tabs" aria-label={t.person.title}>
         {accountTabs.map((name) => (
           <Link
             key={name}

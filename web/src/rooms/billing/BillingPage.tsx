@@ -5,6 +5,7 @@ import { t } from "../../texts";
 import { Empty } from "../../ui/Empty";
 import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
+import { showCurrent } from "../../ui/tabs";
 import { useGuest } from "../profile/Guest";
 import { invoicesQuery, useHouse } from "./queries";
 
@@ -40,7 +41,7 @@ function Ways() {
   const tab = (here: boolean) =>
     ({ className: "tab", activeOptions: { exact: true, includeSearch: false }, "aria-current": here ? "page" : undefined }) as const;
   return (
-    <nav aria-label={t.billing.ways} className="tabs">
+    <nav ref={showCurrent} aria-label={t.billing.ways} className="tabs">
       <Link to="/cost" {...tab(at("/cost/line") || pathname.endsWith("/cost"))}>
         {t.billing.title}
       </Link>

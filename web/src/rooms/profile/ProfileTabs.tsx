@@ -1,6 +1,7 @@
 import { Box, Stack } from "@mantine/core";
 import { getRouteApi, Link, Outlet } from "@tanstack/react-router";
 import { t } from "../../texts";
+import { showCurrent } from "../../ui/tabs";
 
 const route = getRouteApi("/_in/p/$profileId");
 
@@ -10,7 +11,7 @@ export function ProfileTabs() {
   const tab = { params: { profileId }, className: "tab" } as const;
   return (
     <Stack gap="lg">
-      <Box component="nav" className="tabs" aria-label={t.nav.about}>
+      <Box component="nav" ref={showCurrent} className="tabs" aria-label={t.nav.about}>
         <Link to="/p/$profileId/profile" {...tab}>
           {t.nav.profile}
         </Link>

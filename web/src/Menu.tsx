@@ -16,7 +16,7 @@ export function Menu({ profileId }: { profileId: string | undefined }) {
   const at = (path: string) => pathname === `/${path}` || pathname.startsWith(`/${path}/`);
   const about = ["profile", "usage", "team", "tokens", "auditlog", "more", "backups"];
   return (
-    <AppShell.Section grow component={ScrollArea} type="auto">
+    <AppShell.Section grow component={ScrollArea} type="auto" scrollbarSize={8} mr="calc(var(--mantine-spacing-sm) * -1)" pr="sm">
       {profileId && (
         <>
           <MenuLink

@@ -49,7 +49,7 @@ export function Shell() {
       <a className="skip" href="#main">
         {t.skip}
       </a>
-      <AppShell.Header px="md">
+      <AppShell.Header px={{ base: "xs", sm: "md" }}>
         {here?.color && <div className="stripe" style={{ background: here.color }} data-testid="stripe" />}
         <Group h="100%" justify="space-between" wrap="nowrap" gap="xs">
           <Group gap={6} wrap="nowrap" miw={0}>
@@ -66,7 +66,7 @@ export function Shell() {
             </UnstyledButton>
             <Switcher current={profileId} />
           </Group>
-          <Group gap="xs" wrap="nowrap">
+          <Group gap={6} wrap="nowrap">
             <SearchButton profileId={profileId} />
             <Bell />
             <AccountMenu />

@@ -42,20 +42,20 @@ export function Running({ points, from, to, limit, label, dayText, timeText }: R
       dataKey="at"
       series={[
         ...(has("before") ? [{ name: "before", color: "gray.5", label: names.before ?? "" }] : []),
-        { name: "used", color: "paddock.7", label: names.used ?? "" },
+        { name: "used", color: "var(--paddock-good)", label: names.used ?? "" },
         ...(has("expected") ? [{ name: "expected", color: "paddock.5", label: names.expected ?? "", strokeDasharray: "5 5" }] : []),
       ]}
       curveType="linear"
       withDots={false}
       withLegend
-      legendProps={{ verticalAlign: "bottom", height: 28 }}
+      legendProps={{ verticalAlign: "bottom" }}
       gridAxis="x"
       tickLine="none"
       lineProps={{ isAnimationActive: false }}
       lineChartProps={{ accessibilityLayer: true }}
       xAxisProps={{ type: "number", scale: "time", domain: [from, to], tickFormatter: dayText, minTickGap: 40 }}
       yAxisProps={{ tickFormatter: (n: number) => short(n), width: 52, domain: [0, (most: number) => Math.ceil(Math.max(1, most, limit ?? 0) * 1.12)], allowDataOverflow: false }}
-      referenceLines={limit === undefined ? [] : [{ y: limit, label: t.statistics.limitLine(amount(limit)), color: "red.7", labelPosition: "insideBottomLeft" }]}
+      referenceLines={limit === undefined ? [] : [{ y: limit, label: t.statistics.limitLine(amount(limit)), color: "var(--mantine-color-error)", labelPosition: "insideBottomLeft" }]}
       tooltipProps={{
         isAnimationActive: false,
         content: note((at) => timeText(Number(at)), (part) => names[part] ?? ""),

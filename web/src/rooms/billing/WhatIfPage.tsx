@@ -105,7 +105,7 @@ function Suppose() {
             />
             <Select
               label={t.billing.basis}
-              w={180}
+              w={220}
               clearable
               placeholder={t.whatIf.chosen}
               value={basis}

@@ -101,7 +101,7 @@ function Pages({ profileId, deviceId, range, live, since }: Props) {
                   </Table.Td>
                 )}
                 <Table.Td className="mono">{point.variable}</Table.Td>
-                <Table.Td style={{ overflowWrap: "anywhere" }}>{valueText(point.value, point.unit)}</Table.Td>
+                <Table.Td {...(typeof point.value === "number" ? {} : { style: { overflowWrap: "anywhere" } })}>{valueText(point.value, point.unit)}</Table.Td>
                 {placed && <Table.Td>{place(point)}</Table.Td>}
                 <Table.Td>
                   <When at={point.time} />

@@ -50,13 +50,13 @@ export function Requests({ profileId, deviceId }: { profileId: string; deviceId:
               <Table.Td>
                 <Verdict row={row} />
               </Table.Td>
-              <Table.Td visibleFrom="xs" className="mono">
+              <Table.Td visibleFrom="xs" className="mono" miw={105}>
                 {row.method} {row.path}
               </Table.Td>
               <Table.Td visibleFrom="sm" ta="right" className="nowrap">
                 {t.fleet.bytes(count(row.size))}
               </Table.Td>
-              <Table.Td className="mono" visibleFrom="md">
+              <Table.Td className="mono" visibleFrom="md" miw={150}>
                 {row.address}
               </Table.Td>
             </Table.Tr>

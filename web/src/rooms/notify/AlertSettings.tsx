@@ -11,7 +11,7 @@ import { Loading } from "../../ui/Loading";
 import { Section } from "../../ui/Section";
 import { deliveriesQuery, settingsQuery, useSettings, useTrial } from "./queries";
 
-const kinds = ["limit", "silent", "recovered", "token", "team", "system", "billing", "budget", "overrun", "backup"] as const;
+const kinds = ["limit", "silent", "recovered", "token", "team", "billing", "budget", "overrun", "backup", "system"] as const;
 
 /** What this person is told and how, and what became of it: of one profile, or without one of all that the account has. */
 export function AlertSettings({ profile }: { profile?: string }) {
@@ -193,7 +193,7 @@ function History({ profile }: { profile?: string }) {
       {list.data && list.data.length === 0 && <Text size="sm">{t.notify.noHistory}</Text>}
       <ErrorNote error={list.error} />
       {list.data && list.data.length > 0 && (
-        <Table.ScrollContainer minWidth={860} scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "group", "aria-label": t.notify.history } }}>
+        <Table.ScrollContainer minWidth={720} scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "group", "aria-label": t.notify.history } }}>
           <Table>
             <Table.Thead>
               <Table.Tr>

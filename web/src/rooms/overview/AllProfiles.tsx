@@ -387,7 +387,7 @@ function Named({ row }: { row: OverviewRow }) {
     <Group wrap="nowrap" gap="sm">
       <Logo name={row.name} url={row.logo_url} size={32} />
       <Stack gap={2} miw={0}>
-        <TextLink to="/p/$profileId" params={{ profileId: row.id }} className="covering" fw={600} c="inherit" truncate>
+        <TextLink to="/p/$profileId" params={{ profileId: row.id }} className="covering" fz="sm" fw={600} c="inherit" truncate>
           {row.name}
         </TextLink>
         {row.owner && (

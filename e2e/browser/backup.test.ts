@@ -110,7 +110,7 @@ test("make, download, import, delete, schedule, copy", async ({ page, look, comp
 
   await test.step("by itself, to the operator's folder", async () => {
     await page.goto(`${paddock.url}/console/p/${profile}/backups`);
-    await page.getByRole("switch", { name: "Back this profile up by itself" }).focus();
+    await page.getByRole("switch", { name: "Back this profile up by schedule" }).focus();
     await page.keyboard.press("Space");
     await page.getByLabel("How often").selectOption("Each week");
     await page.getByLabel("On", { exact: true }).selectOption("Wednesday");

@@ -15,7 +15,7 @@ const csv = (text: string) => ({ name: "devices.csv", mimeType: "text/csv", buff
 test("devices from a file, filtered and changed together", async ({ page, paddock, person, look }) => {
   const ada = await person("Ada Fleet", { operator: await fresh(page, paddock.url) });
   await page.goto(`${paddock.url}/console/p/${ada.profile}/devices`);
-  await page.getByRole("link", { name: "From a table…" }).click();
+  await page.getByRole("link", { name: "Create from a table…" }).click();
   const file = page.locator("input[type=file]");
 
   await test.step("a bad row is named, and nothing is made", async () => {
@@ -116,7 +116,7 @@ test("the page of a device", async ({ page, paddock, person, look, complaints })
 
   await test.step("it says whether it is alive", async () => {
     await expect(page.getByTestId("alive")).toHaveAttribute("data-state", "alive");
-    await expect(page.getByTestId("alive")).toContainText(/^Last input (now|\d+ seconds? ago), expects every 10 minutes/);
+    await expect(page.getByTestId("alive")).toContainText(/^Last input (now|\d+ seconds? ago), expected every 10 minutes/);
   });
 
   await test.step("an empty range says when the last point was, and leads there in one click", async () => {

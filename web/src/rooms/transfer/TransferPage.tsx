@@ -336,7 +336,7 @@ function Steps({ it }: { it: Transfer }) {
   const can = ["approve", "decline", "cancel"].filter((one) => it.may.includes(one));
   if (can.length === 0) return null;
   return (
-    <Section title={t.transfer.otherwise}>
+    <Section title={t.transfer.steppingTitles[can[0] ?? ""] ?? ""}>
       {can.includes("decline") && (
         <TextInput label={t.transfer.reason} description={t.transfer.reasonHint} maxLength={500} maw={480} value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
       )}

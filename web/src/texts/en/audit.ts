@@ -25,7 +25,7 @@ export const audit = {
   time: "Time",
   what: "What happened",
   from: "From",
-  token: (name: string) => `with token ${name}`,
+  token: (name: string) => `with the token “${name}”`,
   change: "What changed",
   before: "Before",
   after: "After",

@@ -30,7 +30,7 @@ export const devices = {
   mutable: "Mutable",
   mutableHint: "Points may be edited and deleted. Holds up to 50,000.",
   immutable: "Immutable",
-  immutableHint: "Points stay as they arrived, in chunks that end by age. For long histories.",
+  immutableHint: "Points stay as they arrived, in chunks that are deleted by age. For long histories.",
   period: "Chunk",
   retention: "Chunks to keep",
   retentionHint: (max: number) => `0 to ${max}. Older chunks are removed.`,

@@ -49,7 +49,7 @@ export const limits = {
   usedOf: "Used / limit",
   window: "Counted by",
   windows: { minute: "minute", month: "month" },
-  held: "what is held",
+  held: "what exists",
   resets: (day: string, left: string) => `Begins again on ${day}, ${left}.`,
   inDays: (n: number) => `in ${n} days`,
   inHours: (n: number) => (n === 1 ? "in one hour" : `in ${n} hours`),

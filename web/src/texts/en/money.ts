@@ -27,10 +27,10 @@ export const money = {
   others: (n: number) => `${n} others`,
 
   check: "Compute it again",
-  checkAgain: "Again",
+  checkAgain: "Check again",
   checked: (time: string) => `Adds up, checked at ${time}`,
   checkedText: (charges: number, days: number) =>
-    `${charges === 1 ? "One charge was" : `${charges} charges were`} shared again${days === 0 ? "" : `, and what was used on ${days === 1 ? "a day" : `${days} days`} of them read again`}.`,
+    `${charges === 1 ? "One charge was" : `${charges} charges were`} computed again${days === 0 ? "" : `, from what was used on ${days === 1 ? "one day" : `${days} days`}`}.`,
   differs: (n: number) => (n === 1 ? "One figure differs" : `${n} figures differ`),
   differsText: "What is shown is what was written. Tell whoever runs this server:",
   addsUp: "Adds up to the charges",

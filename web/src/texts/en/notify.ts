@@ -51,7 +51,7 @@ export const notify = {
   secret: "Secret",
   secretTitle: "The secret of this address. It is shown only now.",
   test: "Test",
-  testText: "Tells you something by each way, at once.",
+  testText: "Sends you a test by mail, as a notification and, if there is one, to the webhook.",
   testButton: "Send a test",
   history: "What was sent",
   historyText: "Of the last 30 days, newest first.",

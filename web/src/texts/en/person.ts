@@ -34,7 +34,7 @@ export const person = {
   time: "Time",
   hours: { "24": "24 hours", "12": "12 hours" } as Record<string, string>,
   numbers: "Numbers",
-  example: "So it looks",
+  example: "This is how it looks",
 
   password: "Password",
   passwordText: "With a new password all other browsers are signed out.",

@@ -11,7 +11,7 @@ export const settings = {
     share: "As much as each profile would have if all had the same.",
     free: "Whatever no profile has yet.",
     none: "This server limits nothing.",
-    like: "The services that the other one has, as far as they are there.",
+    like: "What the other one has, as far as enough is free.",
   },
   likeWhich: "Like which profile",
   likeNothing: "No profile has that name",
@@ -67,7 +67,7 @@ export const settings = {
   servicesOwner: "Only the owner sets amounts, and what happens at the limit.",
   used: "Used",
   resets: "Resets in",
-  held: "held now",
+  held: "does not reset",
   allocation: "Allocation",
   allocationOf: (service: string) => `Allocation of ${service}`,
   free: (amount: string) => `${amount} free`,
@@ -93,7 +93,7 @@ export const settings = {
   addonsOwner: "The owner buys them in the subscription.",
 
   morePause: "Pause",
-  morePauseText: "Everything it is asked is refused, with your reason. Nothing is lost.",
+  morePauseText: "Every request to it is refused, with your reason. Nothing is lost.",
   pauseButton: "Pause the profile…",
   pauseTitle: (name: string) => `Pause ${name}?`,
   pauseLoses: "Its devices, tokens and people are refused until you resume it. What devices send meanwhile is not stored.",
@@ -106,9 +106,9 @@ export const settings = {
   pausing: "Pausing a profile",
 
   moreBackups: "Backups",
-  moreBackupsText: "Archives to take home or to restore from, made now or by themselves.",
-  backupsOn: (at: string) => `By itself, next ${at}.`,
-  backupsOff: "Not made by themselves yet.",
+  moreBackupsText: "Archives to download or to restore from, made now or by a schedule.",
+  backupsOn: (at: string) => `By schedule, next ${at}.`,
+  backupsOff: "There is no schedule yet.",
   backupsFailed: (at: string) => `The one of ${at} failed or is missing.`,
 
   moreClone: "Make a copy",
@@ -117,7 +117,7 @@ export const settings = {
   cloneTitle: (name: string) => `Copy ${name}`,
 
   moreImport: "Restore or import",
-  moreImportText: "Makes a profile of an archive, beside this one. Deleted profiles are in the list of all.",
+  moreImportText: "Makes a new profile from an archive; this one stays as it is. Deleted profiles are restored under All profiles.",
   importButton: "Import an archive",
 
   moreTransfer: "Transfer this profile to another account",

@@ -11,11 +11,17 @@ export const staff = {
   tagged: "Profiles with one of some tags",
   tags: "Tags",
   tagsHint: "The tags of a profile are on its page. Upper and lower case count.",
-  now: (names: string[]) => (names.length === 0 ? "No profile of yours now." : `Now: ${names.join(", ")}.`),
-  inAll: (names: string[]) => `In all profiles: ${names.join(", ")}.`,
+  now: (names: string[]) => (names.length === 0 ? "No profile of yours now." : `Now: ${few(names)}.`),
+  inAll: (names: string[]) => `In all profiles: ${few(names)}.`,
   inTagged: (tags: string[], names: string[]) =>
-    `In profiles with the tag ${tags.join(" or ")}: ${names.length === 0 ? "none now" : names.join(", ")}.`,
+    `In profiles with the tag ${tags.join(" or ")}: ${names.length === 0 ? "none now" : few(names)}.`,
   removeTitle: (person: string) => `Remove ${person} from all your profiles?`,
   removeText: "From the next request on this person reaches none of your profiles, and is a member of none of their teams.",
-  ends: (names: string[]) => (names.length === 0 ? "No profile is lost: none is reached now." : `Lost: ${names.join(", ")}.`),
+  ends: (names: string[]) => (names.length === 0 ? "No profile is lost: none is reached now." : `Lost: ${few(names)}.`),
 };
+
+/** Names in a sentence; of many the first ones, and how many more. */
+function few(names: string[]): string {
+  const n = names.length - 8;
+  return n < 3 ? names.join(", ") : `${names.slice(0, 8).join(", ")} and ${n} more`;
+}

@@ -59,7 +59,7 @@ export const support = {
     enter: "Enter",
   },
   looks: {
-    title: "Looks",
+    title: "Looks of operators",
     text: "When operators of this server looked into this profile, and why. They read as a viewer does, see no secrets and no costs, and change nothing. What they read is in the audit log.",
     none: "No operator has looked into this profile.",
     who: "Who",

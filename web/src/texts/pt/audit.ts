@@ -27,7 +27,7 @@ export const audit: Texts["audit"] = {
   time: "Horário",
   what: "O que aconteceu",
   from: "De onde",
-  token: (name: string) => `com o token ${name}`,
+  token: (name: string) => `com o token “${name}”`,
   change: "O que mudou",
   before: "Antes",
   after: "Depois",

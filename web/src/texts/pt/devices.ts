@@ -32,7 +32,7 @@ export const devices: Texts["devices"] = {
   mutable: "Mutável",
   mutableHint: "Os pontos podem ser editados e excluídos. Guarda até 50.000.",
   immutable: "Imutável",
-  immutableHint: "Os pontos ficam como chegaram, em blocos que terminam pela idade. Para históricos longos.",
+  immutableHint: "Os pontos ficam como chegaram, em blocos que são apagados pela idade. Para históricos longos.",
   period: "Bloco",
   retention: "Blocos a manter",
   retentionHint: (max: number) => `De 0 a ${max}. Blocos mais antigos são removidos.`,

@@ -27,10 +27,10 @@ export const money: typeof en = {
   others: (n) => `${n} outros`,
 
   check: "Calcular de novo",
-  checkAgain: "De novo",
+  checkAgain: "Verificar de novo",
   checked: (time) => `Fecha, conferido às ${time}`,
   checkedText: (charges, days) =>
-    `${charges === 1 ? "Uma cobrança foi repartida" : `${charges} cobranças foram repartidas`} de novo${days === 0 ? "" : `, e o que se usou em ${days === 1 ? "um dia" : `${days} dias`} delas foi lido de novo`}.`,
+    `${charges === 1 ? "Uma cobrança foi calculada" : `${charges} cobranças foram calculadas`} de novo${days === 0 ? "" : `, do que se usou em ${days === 1 ? "um dia" : `${days} dias`}`}.`,
   differs: (n) => (n === 1 ? "Um valor difere" : `${n} valores diferem`),
   differsText: "O que se vê é o que foi gravado. Avise quem mantém este servidor:",
   addsUp: "Fecha com as cobranças",

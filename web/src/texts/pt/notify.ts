@@ -56,7 +56,7 @@ export const notify: Texts["notify"] = {
   secret: "Segredo",
   secretTitle: "O segredo deste endereço. Ele só é mostrado agora.",
   test: "Teste",
-  testText: "Avisa você de algo por cada meio, na hora.",
+  testText: "Envia a você um teste por e-mail, como notificação e, se houver, ao webhook.",
   testButton: "Enviar um teste",
   history: "O que foi enviado",
   historyText: "Dos últimos 30 dias, do mais recente ao mais antigo.",

@@ -12,7 +12,7 @@ export const settings: typeof en = {
     share: "Tanto quanto cada perfil teria se todos tivessem o mesmo.",
     free: "O que nenhum perfil tem ainda.",
     none: "Este servidor não limita nada.",
-    like: "Os serviços que o outro tem, até onde houver.",
+    like: "O que o outro tem, até onde houver livre.",
   },
   likeWhich: "Como qual perfil",
   likeNothing: "Nenhum perfil tem esse nome",
@@ -68,7 +68,7 @@ export const settings: typeof en = {
   servicesOwner: "Só o proprietário define as quantidades e o que acontece no limite.",
   used: "Usado",
   resets: "Reinicia em",
-  held: "guardado agora",
+  held: "não reinicia",
   allocation: "Alocação",
   allocationOf: (service) => `Alocação de ${service}`,
   free: (amount) => `${amount} livres`,
@@ -94,7 +94,7 @@ export const settings: typeof en = {
   addonsOwner: "O proprietário os compra na assinatura.",
 
   morePause: "Pausar",
-  morePauseText: "Tudo o que lhe pedem é recusado, com o seu motivo. Nada se perde.",
+  morePauseText: "Toda requisição a ele é recusada, com o seu motivo. Nada se perde.",
   pauseButton: "Pausar o perfil…",
   pauseTitle: (name) => `Pausar ${name}?`,
   pauseLoses: "Dispositivos, tokens e pessoas são recusados até você retomá-lo. O que os dispositivos enviarem nesse tempo não é guardado.",
@@ -107,9 +107,9 @@ export const settings: typeof en = {
   pausing: "Pausar um perfil",
 
   moreBackups: "Backups",
-  moreBackupsText: "Arquivos para levar ou restaurar, feitos agora ou sozinhos.",
-  backupsOn: (at) => `Feitos sozinhos, o próximo em ${at}.`,
-  backupsOff: "Ainda não são feitos sozinhos.",
+  moreBackupsText: "Arquivos para baixar ou restaurar, feitos agora ou por agendamento.",
+  backupsOn: (at) => `Por agendamento, o próximo em ${at}.`,
+  backupsOff: "Ainda não há agendamento.",
   backupsFailed: (at) => `O de ${at} falhou ou está faltando.`,
 
   moreClone: "Fazer uma cópia",
@@ -118,7 +118,7 @@ export const settings: typeof en = {
   cloneTitle: (name) => `Copiar ${name}`,
 
   moreImport: "Restaurar ou importar",
-  moreImportText: "Faz um perfil de um arquivo, ao lado deste. Perfis excluídos estão na lista de todos.",
+  moreImportText: "Faz um perfil novo de um arquivo; este fica como está. Perfis excluídos são restaurados em Todos os perfis.",
   importButton: "Importar um arquivo",
 
   moreTransfer: "Transferir este perfil para outra conta",

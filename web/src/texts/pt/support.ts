@@ -61,7 +61,7 @@ export const support: Texts["support"] = {
     enter: "Entrar",
   },
   looks: {
-    title: "Visitas",
+    title: "Visitas de operadores",
     text: "Quando operadores deste servidor visitaram este perfil, e por quê. Eles leem como um leitor, não veem segredos nem custos e não mudam nada. O que leram está no log de auditoria.",
     none: "Nenhum operador visitou este perfil.",
     who: "Quem",

@@ -208,7 +208,7 @@ function TableOf({ data, search, change, chosen, choose }: ViewProps) {
               <Table.Td>
                 <Choose row={row} chosen={chosen} choose={choose} />
               </Table.Td>
-              <Table.Td miw={170} maw={230}>
+              <Table.Td miw={170} maw={260}>
                 <Named row={row} />
               </Table.Td>
               <Table.Td miw={110} maw={170}>

@@ -113,6 +113,11 @@ test("choices, test and history, bell and list, outbox", async ({ page, look }) 
     await expect(page.getByText("No notification yet")).toBeVisible();
   });
 
+  await test.step("where no letter is sent, whoever invites is told", async () => {
+    await page.goto(alerts.replace(/alerts$/, "team"));
+    await expect(page.getByText(/^This server sends no letters yet: after inviting, copy the link/)).toBeVisible();
+  });
+
   await test.step("the operator passes a link on by hand", async () => {
     await page.request.get(`${paddock.url}/account/passwordreset/ada@example.test`);
     await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Outbox" }).click();

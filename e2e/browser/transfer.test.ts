@@ -57,6 +57,13 @@ test("a profile goes to another account, and comes back", async ({ page, browser
     await expect(other.getByRole("heading", { name: "Transfer of Harbour" })).toBeVisible();
   });
 
+  await test.step("it is offered on the first page too, to who comes without the letter", async () => {
+    await other.goto(`${paddock.url}/console/`);
+    await expect(other.getByText("Ada Owner wants to hand the profile “Harbour” over to you.")).toBeVisible();
+    await other.getByRole("link", { name: "Look at the transfer" }).click();
+    await expect(other.getByRole("heading", { name: "Transfer of Harbour" })).toBeVisible();
+  });
+
   await test.step("the receiver reads, chooses and accepts", async () => {
     await expect(other.getByText("As agreed.")).toBeVisible();
     await expect(other.getByRole("table", { name: "People who lose access" })).toContainText("former owner");

@@ -20,6 +20,7 @@ type Status struct {
 	Name    string `json:"name" description:"of the installation"`
 	Signup  string `json:"signup" enum:"invite,open,closed" description:"who may sign up"`
 	Setup   bool   `json:"setup" description:"the first account is still to be made"`
+	Mail    bool   `json:"mail" description:"false: no mail server is configured, and letters wait in the operator's outbox"`
 	Grace   int64  `json:"profile_grace" description:"for how many seconds a deleted profile can be restored"`
 }
 
@@ -58,7 +59,7 @@ func wantsPage(r *http.Request) bool {
 
 func (a *App) status(ctx context.Context, _ auth.Caller, _ struct{}) (Status, error) {
 	empty, err := a.accounts.Empty(ctx)
-	return Status{Version: Version, Name: a.settings.Name, Signup: a.settings.Signup, Setup: empty, Grace: int64(a.settings.ProfileGrace.span().Seconds())}, err
+	return Status{Version: Version, Name: a.settings.Name, Signup: a.settings.Signup, Setup: empty, Mail: a.mail.Configured(), Grace: int64(a.settings.ProfileGrace.span().Seconds())}, err
 }
 
 func (a *App) ready(ctx context.Context, _ auth.Caller, _ struct{}) (string, error) {

@@ -10,7 +10,7 @@ type Answer<Name extends keyof Schemas, Member extends keyof Schemas[Name]> = Re
 
 /** signup says who may sign up: "open" anybody, "invite" and "closed" nobody by themselves; setup is true while there is no
  *  account; profile_grace is for how many seconds a deleted profile can be restored. */
-export type Status = Answer<"AppStatus", "signup" | "setup" | "profile_grace">;
+export type Status = Answer<"AppStatus", "signup" | "setup" | "mail" | "profile_grace">;
 
 export type Account = Answer<
   "AccountInfo",

@@ -11,6 +11,7 @@ import { Page } from "../../ui/Page";
 import { Section } from "../../ui/Section";
 import { Allowed, atLeast, useOwnRole } from "../profile/Allowed";
 import { useProfileName } from "../profile/useProfileName";
+import { Offered } from "../transfer/Offered";
 import { Dot } from "./Dot";
 import { type Health, activityQuery, healthQuery, type ServiceUse, useAsk, useResume } from "./queries";
 import { RaiseForm } from "./RaiseForm";
@@ -31,6 +32,7 @@ function Home({ profileId }: { profileId: string }) {
   const health = useQuery(healthQuery(profileId));
   return (
     <Page title={t.nav.home} profile={name}>
+      <Offered />
       {health.isPending && <Loading />}
       {!health.data && <ErrorNote error={health.error} retry={() => void health.refetch()} />}
       {health.data && <Facts profileId={profileId} health={health.data} />}

@@ -7,6 +7,7 @@ import { ButtonLink, TextLink } from "../../ui/links";
 import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
 import { AllProfiles } from "../overview/AllProfiles";
+import { Offered } from "../transfer/Offered";
 import { DeletedProfiles } from "./DeletedProfiles";
 import { Guest, useGuest } from "./Guest";
 import { Logo } from "./Logo";
@@ -20,6 +21,7 @@ export function ProfilesPage() {
   const looks = profiles.data?.filter((row) => row.look) ?? [];
   return (
     <Page title={t.overview.title} actions={guest === false && <Actions add={rows.length > 1} />}>
+      <Offered />
       {profiles.isPending && <Loading />}
       <ErrorNote error={profiles.error} retry={() => void profiles.refetch()} />
       {rows.length > 0 && <AllProfiles />}

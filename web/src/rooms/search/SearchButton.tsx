@@ -1,14 +1,20 @@
 import { Button, Kbd } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { t } from "../../texts";
 
-const SearchDialog = lazy(() => import("./SearchDialog"));
+const load = () => import("./SearchDialog");
+const SearchDialog = lazy(load);
 
 /** The way to everything, in the header: also by Ctrl+K, in whatever field one is. */
 export function SearchButton({ profileId }: { profileId: string | undefined }) {
   const [shown, { open, close }] = useDisclosure(false);
   useHotkeys([["mod+K", open]], []);
+  useEffect(() => {
+    // It is there before it is asked for: what is typed right after the keys would be lost.
+    const later = setTimeout(() => void load().catch(() => undefined), 500);
+    return () => clearTimeout(later);
+  }, []);
   return (
     <>
       <Button

@@ -12,7 +12,7 @@ import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
 import { Section } from "../../ui/Section";
 import { Face } from "../account/Face";
-import { useSession } from "../account/session";
+import { statusQuery, useSession } from "../account/session";
 import { atLeast, Lacks } from "../profile/Allowed";
 import { profileQuery } from "../profile/queries";
 import { RemoveDialog, RowButtons, Until, Waiting } from "./People";
@@ -207,6 +207,7 @@ function ChangeForm({ profileId, person, close }: { profileId: string; person: T
 function Invite({ profileId, team }: { profileId: string; team: TeamPerson[] }) {
   const zone = useZone();
   const invite = useInvite(profileId);
+  const letters = useQuery(statusQuery).data?.mail !== false;
   const [email, setEmail] = useState("");
   const [terms, setTerms] = useState({ role: "developer", expires: "" });
   const [parts, setParts] = useState(everything);
@@ -247,6 +248,7 @@ function Invite({ profileId, team }: { profileId: string; team: TeamPerson[] }) 
           <TermFields terms={terms} onChange={(part) => setTerms({ ...terms, ...part })} about={about} />
           {terms.role !== "admin" && <PartFields parts={parts} onChange={setParts} />}
           {within && <Text size="sm">{restriction(within)}</Text>}
+          {!letters && <Text size="sm">{t.team.noLetters}</Text>}
           <ErrorNote error={invite.error} />
           <Group>
             <Button type="submit" loading={invite.isPending} disabled={email.trim() === "" || member}>

@@ -45,6 +45,13 @@ export const goneQuery = (profile: string) =>
     },
   });
 
+/** What is offered to oneself and not answered yet; the rest is on the page of all transfers. */
+export const offeredQuery = queryOptions({
+  queryKey: ["transfers", "offered"],
+  queryFn: ({ signal }) => call<TransferRow[]>("GET", "/transfer", { signal, query: { role: "destination", state: "requested", amount: 3 } }),
+  staleTime: 30_000,
+});
+
 /** What is waiting of one profile, if anything. */
 export const waitingQuery = (profile: string) =>
   queryOptions({

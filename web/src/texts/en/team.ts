@@ -49,6 +49,7 @@ export const team = {
   expiresHint: "That day included. Left empty, it does not end.",
   inviteButton: "Invite",
   invited: (email: string) => `${email} is invited.`,
+  noLetters: "This server sends no letters yet: after inviting, copy the link under Invitations and hand it over yourself.",
   already: "This person is in the team already.",
 
   leave: "Leave this profile",

@@ -20,6 +20,7 @@ export const transfer = {
   button: "Transfer to another account…",
   waits: (email: string) => `This profile is being handed over to ${email}.`,
   open: "Look at the transfer",
+  offered: (from: string, profile: string) => `${from} wants to hand the profile “${profile}” over to you.`,
   askTitle: (name: string) => `Transfer ${name} to another account`,
   ask: "Ask the receiver",
   what: [

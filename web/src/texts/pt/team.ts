@@ -55,6 +55,7 @@ export const team: Texts["team"] = {
   expiresHint: "Esse dia inclusive. Se ficar vazio, não termina.",
   inviteButton: "Convidar",
   invited: (email: string) => `${email} foi convidado.`,
+  noLetters: "Este servidor ainda não envia cartas: depois de convidar, copie o link em Convites e entregue-o você mesmo.",
   already: "Esta pessoa já está na equipe.",
 
   leave: "Sair deste perfil",

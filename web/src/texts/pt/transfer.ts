@@ -22,6 +22,7 @@ export const transfer: Texts["transfer"] = {
   button: "Transferir para outra conta…",
   waits: (email: string) => `Este perfil está sendo entregue a ${email}.`,
   open: "Ver a transferência",
+  offered: (from: string, profile: string) => `${from} quer passar o perfil “${profile}” para você.`,
   askTitle: (name: string) => `Transferir ${name} para outra conta`,
   ask: "Perguntar a quem recebe",
   what: [

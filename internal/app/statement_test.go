@@ -124,6 +124,104 @@ func TestStatementWorkedExample(t *testing.T) {
 	}, apptest.AtTime(october))
 }
 
+// TestStatementsOfSomeProfiles is that a month can be looked at, issued and taken along for some profiles, and that a profile which never was
+// the account's is answered as one that nobody has.
+func TestStatementsOfSomeProfiles(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		owner := s.Account(t, "house")
+		north, south := s.Profile(t, owner, "North"), s.Profile(t, owner, "South")
+		for _, p := range []apptest.Who{owner, north, south} {
+			newCard(t, s, owner, row{"name": "Card", "profile": p.Profile, "currency": "EUR", "fee_cents": 100})
+		}
+		foreign := s.Account(t, "house")
+		s.Clock.Set(decemberOne)
+		late := s.Profile(t, owner, "Late") // not in November
+		newCard(t, s, owner, row{"name": "Card", "profile": late.Profile, "currency": "EUR", "fee_cents": 100})
+
+		type month struct {
+			Count    int
+			Totals   map[string]int64 `json:"totals_cents"`
+			Profiles []struct{ Profile, Name, Status, Reason string }
+		}
+		look := func(query string) (m month) {
+			t.Helper()
+			s.Call(t, "GET", "/billing/statement?month=2026-11"+query, owner.Token, nil).Want(t, 200).Into(t, &m)
+			return m
+		}
+		archive := func(query string) (names []string) {
+			t.Helper()
+			a := s.Call(t, "GET", "/billing/statement/zip?month=2026-11"+query, owner.Token, nil).Want(t, 200)
+			z, err := zip.NewReader(bytes.NewReader(a.Body), int64(len(a.Body)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range z.File {
+				names = append(names, f.Name)
+			}
+			return names
+		}
+		some := "&profiles[0]=" + south.Profile + "&profiles[1]=" + late.Profile + "&profiles[2]=" + south.Profile
+		t.Run("a month is shown of those that are named, each once, also of one that came later", func(t *testing.T) {
+			m := look(some)
+			if m.Count != 2 || len(m.Profiles) != 2 || m.Profiles[0].Profile != south.Profile || m.Profiles[0].Status != "draft" || m.Totals["eur"] != 100 {
+				t.Fatalf("%+v", m)
+			}
+			if p := m.Profiles[1]; p.Profile != late.Profile || p.Name != "Late" || p.Status != "none" || p.Reason != "It was not the account's in this month" {
+				t.Errorf("%+v", p)
+			}
+			if m := look(some + "&amount=1&page=2"); m.Count != 2 || len(m.Profiles) != 1 || m.Profiles[0].Profile != late.Profile {
+				t.Errorf("%+v", m)
+			}
+			if m := look("&profiles=" + north.Profile + "&profiles=" + south.Profile); m.Count != 2 || m.Totals["eur"] != 200 {
+				t.Errorf("%+v", m)
+			}
+			if m := look("&profiles="); m.Count != 3 { // as the client library sends null
+				t.Errorf("%+v", m)
+			}
+		})
+		t.Run("those that are named are issued and no others", func(t *testing.T) {
+			got := issueMonth(t, s, owner, "2026-11", south.Profile, late.Profile)
+			if got.Issued != 1 || len(got.Statements) != 1 || got.Statements[0].Profile != south.Profile || len(got.Skipped) != 1 || got.Skipped[0].Profile != late.Profile {
+				t.Fatalf("%+v", got)
+			}
+			if m := look(""); m.Profiles[0].Status != "draft" || m.Profiles[1].Status != "draft" || m.Profiles[2].Status != "issued" {
+				t.Errorf("%+v", m)
+			}
+		})
+		t.Run("the ZIP has those that are named", func(t *testing.T) {
+			issueMonth(t, s, owner, "2026-11")
+			if got := archive(some); !slices.Equal(got, []string{"summary.csv", "2026-11-0001-south.csv", "2026-11-0001-south.html"}) {
+				t.Error(got)
+			}
+			if got := archive(""); len(got) != 7 {
+				t.Error(got)
+			}
+			s.Call(t, "GET", "/billing/statement/zip?month=2026-11&profiles="+late.Profile, owner.Token, nil).Want(t, 404)
+		})
+		t.Run("what is another's, nobody's or no id is not there, alike", func(t *testing.T) {
+			for _, p := range []string{foreign.Profile, "0123456789abcdef01234567", "none"} {
+				for _, a := range []apptest.Answer{
+					s.Call(t, "GET", "/billing/statement?month=2026-11&profiles="+north.Profile+"&profiles="+p, owner.Token, nil),
+					s.Call(t, "GET", "/billing/statement/zip?month=2026-11&profiles="+north.Profile+"&profiles="+p, owner.Token, nil),
+					s.Call(t, "POST", "/billing/statement", owner.Token, row{"month": "2026-11", "profiles": []string{north.Profile, p}}),
+				} {
+					if a.Want(t, 404); a.Message != "profiles[1]: Profile Not Found" {
+						t.Errorf("%s %s: %s", a.Method, a.Path, a.Message)
+					}
+				}
+			}
+		})
+		t.Run("too many are refused", func(t *testing.T) {
+			many := strings.Repeat("&profiles="+north.Profile, 201)
+			for _, path := range []string{"", "/zip"} {
+				if a := s.Call(t, "GET", "/billing/statement"+path+"?month=2026-11"+many, owner.Token, nil).Want(t, 400); a.Message != "profiles: must have at most 200" {
+					t.Error(a.Message)
+				}
+			}
+		})
+	}, apptest.AtTime(october))
+}
+
 func TestStatements(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		owner, customer, card := harbour(t, s, row{"customer_reference": "=HYPERLINK(\"x\")", "customer_name": "Port <b>Authority</b>", "notes": "</style><script>alert(1)</script>"})

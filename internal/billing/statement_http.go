@@ -21,10 +21,10 @@ import (
 func (s *Service) statementRoutes() []web.Route {
 	tags := web.Tags("billing")
 	return []web.Route{
-		web.Handle("GET /billing/statement", "What a month comes to, by profile: statements as they were issued, and drafts of those that were not.", ofOwner, s.getMonth, tags),
+		web.Handle("GET /billing/statement", "What a month comes to, by profile, of some profiles or of all: statements as they were issued, and drafts of those that were not.", ofOwner, s.getMonth, tags),
 		web.Handle("POST /billing/statement", "Issue the statements of a month that is over, of some profiles or of all. Those that are issued already come back as they are.", ofOwner, s.postStatements, tags),
 		web.Handle("GET /billing/statement/issued", "List the statements that were issued, latest first; filter by profile and month.", ofOwner, s.listIssued, tags),
-		web.Handle("GET /billing/statement/zip", "All statements of a month as one ZIP: a summary, and each as CSV and as page.", ofOwner, s.getZip, tags),
+		web.Handle("GET /billing/statement/zip", "The statements of a month, of some profiles or of all, as one ZIP: a summary, and each as CSV and as page.", ofOwner, s.getZip, tags),
 		web.Handle("GET /billing/statement/{id}", "A statement, as JSON or, by format, as csv or as a page to print (html).", ofOwner, s.getStatement, tags),
 		web.Handle("POST /billing/statement/{id}/correction", "Put a statement right by a line of the profile's next one, or at once by a statement of its own.", ofOwner, s.postCorrection, tags),
 	}
@@ -141,7 +141,7 @@ type monthInfo struct {
 	From     web.Time         `json:"from"`
 	To       web.Time         `json:"to"`
 	Due      web.Time         `json:"issue_from" description:"when its statements can be issued"`
-	Count    int              `json:"count" description:"profiles that were the account's in the month"`
+	Count    int              `json:"count" description:"profiles that were the account's in the month, or were named"`
 	Profiles []monthRow       `json:"profiles" description:"of this page"`
 	Totals   map[string]int64 `json:"totals_cents" description:"of this page, by currency"`
 }
@@ -149,8 +149,26 @@ type monthInfo struct {
 // mostDrafts is how many profiles a page of a month has: each is measured.
 const mostDrafts = 100
 
+// mostNamed is how many profiles a query may name: an address with that many goes through the usual proxies.
+const mostNamed = 200
+
+// namedIn are the profiles that a query is about.
+type namedIn struct {
+	Profiles []id.Profile `query:"profiles" description:"ids, at most 200; absent for all"`
+}
+
+// Validate leaves out empty ids: the client library sends null as one.
+func (in *namedIn) Validate() error {
+	in.Profiles = slices.DeleteFunc(in.Profiles, func(p id.Profile) bool { return p == "" })
+	if len(in.Profiles) > mostNamed {
+		return fault.Field("profiles", "must have at most %d", mostNamed)
+	}
+	return nil
+}
+
 type monthQuery struct {
 	Month string `query:"month" required:"true" example:"2026-11"`
+	namedIn
 	web.List
 }
 
@@ -159,7 +177,7 @@ func (s *Service) getMonth(ctx context.Context, who auth.Caller, in monthQuery) 
 	if err != nil {
 		return monthInfo{}, err
 	}
-	cs, err := b.customers(ctx)
+	cs, err := b.customers(ctx, in.Profiles)
 	if err != nil {
 		return monthInfo{}, err
 	}
@@ -267,10 +285,11 @@ func (s *Service) listIssued(ctx context.Context, who auth.Caller, in listIn) ([
 
 type zipIn struct {
 	Month string `query:"month" required:"true" example:"2026-11"`
+	namedIn
 }
 
 func (s *Service) getZip(ctx context.Context, who auth.Caller, in zipIn) (web.Raw, error) {
-	from, err := s.Archive(ctx, who.AccountID, in.Month)
+	from, err := s.Archive(ctx, who.AccountID, in.Month, in.Profiles)
 	if err != nil {
 		return web.Raw{}, err
 	}

@@ -13,7 +13,6 @@ import (
 	"paddock/internal/kit/crash"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
-	"paddock/internal/profile"
 )
 
 // Correction puts an issued statement right: a line of the next statement of the profile, or of one of its own.
@@ -52,24 +51,16 @@ type Issued struct {
 
 // Issue issues the statements of a month that is over, of some profiles or, when none is named, of all. What was issued before
 // stays as it is and is given back. Each statement is a transaction: whoever is interrupted asks again. It returns Invalid for a month
-// that is not over and not_found for a profile that was not the account's in it.
+// that is not over and not_found for a profile that never was the account's; one that was not in that month is skipped.
 func (s *Service) Issue(ctx context.Context, who auth.Caller, month string, profiles []id.Profile) (Issued, error) {
 	out := Issued{Statements: []Statement{}, Skipped: []Skipped{}}
 	b, err := s.billOfMonth(ctx, who.AccountID, month)
 	if err != nil {
 		return out, err
 	}
-	cs, err := b.customers(ctx)
+	cs, err := b.customers(ctx, profiles)
 	if err != nil {
 		return out, err
-	}
-	if len(profiles) > 0 {
-		for _, p := range profiles {
-			if !slices.ContainsFunc(cs, func(c customer) bool { return c.profile == p }) {
-				return out, profile.NotFound
-			}
-		}
-		cs = slices.DeleteFunc(cs, func(c customer) bool { return !slices.Contains(profiles, c.profile) })
 	}
 	if ends := b.whole.to + settled; s.now() < ends {
 		return out, fault.Field("month", "can be issued from %s on, when every hour of it is counted", clock.FromMillis(ends).Format(time.RFC3339))

@@ -114,10 +114,15 @@ func (s *Service) billOfMonth(ctx context.Context, a id.Account, month string) (
 
 func (b *monthBill) name() string { return b.month.Format("2006-01") }
 
-// customers are the profiles that the account owned at any time of the month, in the order of their numbers.
-func (b *monthBill) customers(ctx context.Context) ([]customer, error) {
-	// A day more on both sides: where the account's zone was changed a statement may begin or end there.
-	cs, err := b.s.customersOf(ctx, b.account.ID, b.whole.from-24*hour, b.whole.to+24*hour)
+// customers are the profiles that the account owned at any time of the month, in the order of their numbers; where some are named, just
+// these, also such as were not the account's in it. It returns not_found for a named one that never was the account's.
+func (b *monthBill) customers(ctx context.Context, only []id.Profile) (cs []customer, err error) {
+	if len(only) > 0 {
+		cs, err = b.s.named(ctx, b.account.ID, only)
+	} else {
+		// A day more on both sides: where the account's zone was changed a statement may begin or end there.
+		cs, err = b.s.customersOf(ctx, b.account.ID, b.whole.from-24*hour, b.whole.to+24*hour)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +146,7 @@ func (b *monthBill) customers(ctx context.Context) ([]customer, error) {
 		} else {
 			c.tags = former[c.profile]
 		}
-		if _, n := c.hours(bounds); n > 0 {
+		if _, n := c.hours(bounds); n > 0 || len(only) > 0 {
 			out = append(out, c)
 		}
 	}
@@ -172,8 +177,13 @@ func (b *monthBill) some(ctx context.Context, cs []customer) ([]drafted, error) 
 	if err != nil {
 		return nil, err
 	}
+	bounds := hoursBetween(b.whole.from, b.whole.to)
 	for i, c := range cs {
 		out[i].customer = c
+		if _, n := c.hours(bounds); n == 0 {
+			out[i].reason = "It was not the account's in this month"
+			continue
+		}
 		card, found, err := b.cards.of(c.profile, c.tags)
 		switch {
 		case err != nil:

@@ -3,9 +3,12 @@ package billing
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"paddock/internal/id"
+	"paddock/internal/kit/fault"
 	"paddock/internal/kit/sqldb"
+	"paddock/internal/profile"
 )
 
 // customersOf are the profiles that were an account's at some time from … to, each once, with the times.
@@ -27,6 +30,24 @@ func (s *Service) customersOf(ctx context.Context, a id.Account, from, to int64)
 		out[i].spans = append(out[i].spans, tenure{o.From, o.Until, o.Made, o.Came})
 	}
 	return out, nil
+}
+
+// named are those of some profiles that are or were an account's, each once, with all times of that. For any other profile, another account's or
+// nobody's, it returns the same not_found.
+func (s *Service) named(ctx context.Context, a id.Account, profiles []id.Profile) ([]customer, error) {
+	ever, err := s.customersOf(ctx, a, 0, s.now()+1)
+	if err != nil {
+		return nil, err
+	}
+	wanted := make(map[id.Profile]bool, len(profiles))
+	for i, p := range profiles {
+		if !slices.ContainsFunc(ever, func(c customer) bool { return c.profile == p }) {
+			field := fmt.Sprintf("profiles[%d]", i)
+			return nil, &fault.Error{Code: fault.NotFound, Field: field, Message: field + ": " + fault.Of(profile.NotFound).Message}
+		}
+		wanted[p] = true
+	}
+	return slices.DeleteFunc(ever, func(c customer) bool { return !wanted[c.profile] }), nil
 }
 
 // everOwned says whether a profile is or was an account's.

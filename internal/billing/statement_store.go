@@ -68,12 +68,25 @@ func (s *Service) issuedOf(ctx context.Context, a id.Account, month string, cs [
 	return out, nil
 }
 
-// pageAfter is some statements of an account in the order of their numbers: of a month, or of all for "".
-func (s *Service) pageAfter(ctx context.Context, a id.Account, month string, after, upTo int64, n int) ([]Statement, error) {
-	w := sqldb.NewWhere("account = ?", string(a)).And("number > ?", after).And("number <= ?", upTo)
+// statementsOf are the statements of an account: of a month or, for "", of all, and of some profiles or, when none is named, of all.
+func statementsOf(a id.Account, month string, profiles []id.Profile) *sqldb.Where {
+	w := sqldb.NewWhere("account = ?", string(a))
 	if month != "" {
 		w.And("month = ?", month)
 	}
+	if len(profiles) > 0 {
+		ids := make([]string, len(profiles))
+		for i, p := range profiles {
+			ids[i] = string(p)
+		}
+		sqldb.In(w, "profile", ids)
+	}
+	return w
+}
+
+// pageAfter is some of statementsOf in the order of their numbers.
+func (s *Service) pageAfter(ctx context.Context, a id.Account, month string, profiles []id.Profile, after, upTo int64, n int) ([]Statement, error) {
+	w := statementsOf(a, month, profiles).And("number > ?", after).And("number <= ?", upTo)
 	sts, err := sqldb.All(ctx, s.db, scanStatement, `SELECT document, hash FROM statement`+w.SQL()+` ORDER BY number LIMIT `+w.Arg(int64(n)), w.Args()...)
 	if err != nil {
 		return nil, fmt.Errorf("read statements: %w", err)

@@ -461,7 +461,7 @@ func TestStatementsOfSeveralAtOnce(t *testing.T) {
 		for range 4 {
 			ok(t, <-results)
 		}
-		sts, err := l.pageAfter(t.Context(), a, "", 0, 1000, 1000)
+		sts, err := l.pageAfter(t.Context(), a, "", nil, 0, 1000, 1000)
 		ok(t, err)
 		if len(sts) != 10 || sts[9].Number != 10 {
 			t.Errorf("%d statements", len(sts))
@@ -475,7 +475,7 @@ func TestArchiveIsMadeWhileItIsSent(t *testing.T) {
 		l := newLedger(t, db, march)
 		a := l.many(t, 60)
 		l.issueAll(t, "2026-03")
-		r, err := l.Archive(t.Context(), a, "2026-03")
+		r, err := l.Archive(t.Context(), a, "2026-03", nil)
 		ok(t, err)
 		x := r.(*archive)
 		var whole bytes.Buffer

@@ -18,7 +18,8 @@ type archive struct {
 	s       *Service
 	account id.Account
 	month   string
-	upTo    int64 // what is issued meanwhile is not in it
+	only    []id.Profile // empty for all
+	upTo    int64        // what is issued meanwhile is not in it
 
 	buf   bytes.Buffer
 	zip   *zip.Writer
@@ -31,16 +32,22 @@ type archive struct {
 // zipStep is how many statements are read at once.
 const zipStep = 20
 
-// Archive is a ZIP of all statements of a month that the account issued: a summary, then each as CSV and as page. It returns not_found when
-// there are none.
-func (s *Service) Archive(ctx context.Context, a id.Account, month string) (io.Reader, error) {
+// Archive is a ZIP of the statements of a month that the account issued, of some profiles or, when none is named, of all: a summary, then each as
+// CSV and as page. It returns not_found when there are none, and for a profile that never was the account's.
+func (s *Service) Archive(ctx context.Context, a id.Account, month string, profiles []id.Profile) (io.Reader, error) {
 	m, err := parseMonth(month)
 	if err != nil {
 		return nil, err
 	}
-	x := &archive{ctx: ctx, s: s, account: a, month: m.Format("2006-01")}
+	if len(profiles) > 0 {
+		if _, err := s.named(ctx, a, profiles); err != nil {
+			return nil, err
+		}
+	}
+	x := &archive{ctx: ctx, s: s, account: a, month: m.Format("2006-01"), only: profiles}
 	x.zip = zip.NewWriter(&x.buf)
-	if err := s.db.QueryRow(ctx, `SELECT COALESCE(MAX(number), 0) FROM statement WHERE account = $1 AND month = $2`, string(a), x.month).Scan(&x.upTo); err != nil {
+	w := statementsOf(a, x.month, profiles)
+	if err := s.db.QueryRow(ctx, `SELECT COALESCE(MAX(number), 0) FROM statement`+w.SQL(), w.Args()...).Scan(&x.upTo); err != nil {
 		return nil, err
 	}
 	if x.upTo == 0 {
@@ -72,7 +79,7 @@ func (x *archive) more() error {
 		x.table = csv.NewWriter(file)
 		return x.table.Write(summaryHead)
 	}
-	sts, err := x.s.pageAfter(x.ctx, x.account, x.month, x.after, x.upTo, zipStep)
+	sts, err := x.s.pageAfter(x.ctx, x.account, x.month, x.only, x.after, x.upTo, zipStep)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import {
 } from "@tanstack/react-router";
 import { sessionQuery } from "./rooms/account/session";
 import { type AccountTab, accountTabs } from "./rooms/account/tabs";
-import { costSearch, lineSearch, monthSearch } from "./rooms/billing/search";
+import { costSearch, lineSearch, statementsSearch } from "./rooms/billing/search";
 import { deviceSearch, devicesSearch } from "./rooms/device/search";
 import { type AuditFilter, auditRanges } from "./rooms/profile/auditlog";
 import { overviewSearch } from "./rooms/overview/search";
@@ -323,7 +323,7 @@ const costLine = createRoute({
 const statements = createRoute({
   getParentRoute: () => inside,
   path: "/cost/statements",
-  validateSearch: monthSearch,
+  validateSearch: statementsSearch,
   component: lazyRouteComponent(() => import("./rooms/billing/StatementsPage"), "StatementsPage"),
 });
 

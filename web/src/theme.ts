@@ -79,7 +79,7 @@ export const variables: CSSVariablesResolver = () => ({
     "--mantine-color-paddock-light-color": "#1d5c37",
   },
   dark: {
-    "--mantine-color-dimmed": "#9ba6a4",
+    "--mantine-color-dimmed": "#a1acaa",
     "--mantine-color-disabled": "#3a4544",
     "--mantine-color-disabled-color": "#8b9694",
     "--mantine-color-gray-light": "#343e3d",

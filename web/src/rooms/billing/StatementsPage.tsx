@@ -33,6 +33,7 @@ function Chosen() {
   const navigate = route.useNavigate();
   const cards = useQuery(cardsQuery);
   const month = search.month ?? monthBefore(thisMonth(zone), 1);
+  const only = search.profiles?.split(",") ?? [];
   if (cards.isPending) return <Loading />;
   if (!cards.data) return <ErrorNote error={cards.error} retry={() => void cards.refetch()} />;
   return (
@@ -45,7 +46,7 @@ function Chosen() {
         value={month}
         onChange={(event) => {
           const value = event.currentTarget.value;
-          if (isMonth(value)) void navigate({ search: { month: value }, replace: true });
+          if (isMonth(value)) void navigate({ search: (old) => ({ ...old, month: value }), replace: true });
         }}
       />
       {cards.data.length === 0 && (
@@ -55,17 +56,25 @@ function Chosen() {
           </ButtonLink>
         </Empty>
       )}
-      <Month key={month} month={month} bare={cards.data.length === 0} />
+      {only.length > 0 && (
+        <Group gap="xs">
+          <Text size="sm">{t.money.onlyChosen(only.length)}</Text>
+          <ButtonLink to="/cost/statements" search={{ month: search.month }} size="compact-sm" variant="default">
+            {t.switcher.all}
+          </ButtonLink>
+        </Group>
+      )}
+      <Month key={`${month} ${search.profiles ?? ""}`} month={month} only={only} bare={cards.data.length === 0} />
     </>
   );
 }
 
-function Month({ month, bare }: { month: string; bare: boolean }) {
+function Month({ month, only, bare }: { month: string; only: string[]; bare: boolean }) {
   const dates = useDates();
   const [page, setPage] = useState(1);
   const [issuing, setIssuing] = useState<string>();
   const all = useIssue();
-  const statements = useQuery(statementsQuery(month, page));
+  const statements = useQuery(statementsQuery(month, page, only));
   if (statements.isPending) return <Loading />;
   if (!statements.data) return <ErrorNote error={statements.error} retry={() => void statements.refetch()} />;
   const { count, profiles, issue_from: from, totals_cents: totals } = statements.data;
@@ -81,8 +90,8 @@ function Month({ month, bare }: { month: string; bare: boolean }) {
           <Text size="sm" c="dimmed" maw={520} flex="1 1 280px">
             {t.billing.issueText([])}
           </Text>
-          <Button loading={all.isPending} onClick={() => all.mutate({ month, profiles: [] })}>
-            {t.money.issueAll}
+          <Button loading={all.isPending} onClick={() => all.mutate({ month, profiles: only })}>
+            {only.length > 0 ? t.money.issueThese : t.money.issueAll}
           </Button>
         </Group>
       )}
@@ -90,8 +99,8 @@ function Month({ month, bare }: { month: string; bare: boolean }) {
       {all.data && <Done issued={all.data} />}
       {issued && (
         <Group>
-          <Button component="a" variant={drafts ? "default" : "filled"} href={archiveFile(month)} download>
-            {t.money.download}
+          <Button component="a" variant={drafts ? "default" : "filled"} href={archiveFile(month, only)} download>
+            {only.length > 0 ? t.backup.download : t.money.download}
           </Button>
         </Group>
       )}

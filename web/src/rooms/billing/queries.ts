@@ -160,14 +160,18 @@ export const useSaveCard = (id?: string) =>
 
 export const useRemoveCard = () => useChange((id: string) => call<string>("DELETE", `/billing/card/${id}`));
 
+/** A name repeated is shorter than one in brackets: proxies bound how long an address may be. */
+const named = (month: string, profiles: string[]): string => [`?month=${month}`, ...profiles].join("&profiles=");
+
 /** Profiles on a page of statements. */
 export const statementsPage = 50;
 
-export const statementsQuery = (month: string, page: number) =>
+/** A month of these profiles, or of all when there are none. */
+export const statementsQuery = (month: string, page: number, profiles: string[] = []) =>
   queryOptions({
-    queryKey: [...all, "statements", month, page],
+    queryKey: [...all, "statements", month, page, profiles],
     queryFn: ({ signal }) =>
-      call<StatementMonth>("GET", "/billing/statement", { query: { month, page, amount: statementsPage }, signal }),
+      call<StatementMonth>("GET", `/billing/statement${named(month, profiles)}&page=${page}&amount=${statementsPage}`, { signal }),
     placeholderData: keepPreviousData,
   });
 
@@ -190,7 +194,7 @@ export const useCorrect = () =>
 
 export const statementFile = (id: string, format: "html" | "csv"): string => `/billing/statement/${id}?format=${format}`;
 
-export const archiveFile = (month: string): string => `/billing/statement/zip?month=${month}`;
+export const archiveFile = (month: string, profiles: string[]): string => `/billing/statement/zip${named(month, profiles)}`;
 
 export const invoicesQuery = queryOptions({
   queryKey: [...all, "invoices"],

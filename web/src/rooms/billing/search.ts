@@ -52,6 +52,11 @@ export const lineSearch = (search: Search): LineSearch => ({
   day: isDay(search.day) ? search.day : undefined,
 });
 
-export const monthSearch = (search: Search): { month?: string | undefined } => ({
+/** How many profiles the server lets a question name. */
+export const mostNamed = 200;
+
+/** The month of statements, and the profiles it is about: ids with commas between them; all without. */
+export const statementsSearch = (search: Search): { month?: string | undefined; profiles?: string | undefined } => ({
   month: isMonth(search.month) ? search.month : undefined,
+  profiles: text(search.profiles),
 });

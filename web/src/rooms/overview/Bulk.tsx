@@ -4,6 +4,7 @@ import { type FormEvent, type ReactNode, useState } from "react";
 import { t } from "../../texts";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { ButtonLink } from "../../ui/links";
+import { mostNamed } from "../billing/search";
 import { profilesQuery } from "../profile/queries";
 import { useInviteStaff } from "../team/queries";
 import { roleOptions } from "../team/terms";
@@ -22,12 +23,16 @@ interface Props {
   chosen: Chosen;
   clear: () => void;
   more?: ReactNode;
+  /** Why more could not be picked. */
+  error?: unknown;
 }
 
 /** What can be done to the profiles that were picked. */
-export function BulkBar({ chosen, clear, more }: Props) {
+export function BulkBar({ chosen, clear, more, error }: Props) {
   const [kind, setKind] = useState<Kind>();
   const n = Object.keys(chosen).length;
+  const profiles = useQuery(profilesQuery).data ?? [];
+  const own = profiles.filter((row) => row.role === "owner" && chosen[row.id] !== undefined).map((row) => row.id);
   return (
     <Card withBorder padding="xs" role="toolbar" aria-label={t.overview.bulk} pos="sticky" top={64} style={{ zIndex: 2 }}>
       <Group gap="xs">
@@ -40,13 +45,25 @@ export function BulkBar({ chosen, clear, more }: Props) {
             {t.overview.bulkActions[one]}
           </Button>
         ))}
-        <ButtonLink to="/cost/statements" size="xs" variant="default">
-          {t.overview.bulkActions.statements}
-        </ButtonLink>
+        {own.length > 0 && own.length <= mostNamed ? (
+          <ButtonLink to="/cost/statements" search={{ profiles: own.join(",") }} size="xs" variant="default">
+            {t.overview.bulkActions.statements}
+          </ButtonLink>
+        ) : (
+          <Button size="xs" variant="default" disabled>
+            {t.overview.bulkActions.statements}
+          </Button>
+        )}
         <Button size="xs" variant="subtle" color="gray" onClick={clear}>
           {t.overview.unselect}
         </Button>
       </Group>
+      {(own.length > mostNamed || own.length < n) && (
+        <Text size="xs" c="dimmed" px={4} mt={6}>
+          {own.length > mostNamed ? t.overview.statementsMost(mostNamed) : t.overview.statementsOwn}
+        </Text>
+      )}
+      <ErrorNote error={error} />
       <Modal opened={kind !== undefined} onClose={() => setKind(undefined)} title={kind && t.overview.bulkTitles[kind]} centered>
         {kind && <BulkForm key={kind} kind={kind} chosen={chosen} close={() => setKind(undefined)} />}
       </Modal>

@@ -65,6 +65,8 @@ export const money = {
   aMonth: (shares: string[]) => `a month: ${shares.join(", ")}.`,
   changeFigure: "Change",
 
+  onlyChosen: (count: number) => (count === 1 ? "Only the chosen profile." : `Only the ${count} chosen profiles.`),
   issueAll: "Issue all",
+  issueThese: "Issue these",
   download: "Download all",
 };

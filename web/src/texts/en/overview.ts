@@ -59,6 +59,8 @@ export const overview = {
   unselect: "Clear",
   bulk: "What to do with the selected profiles",
   bulkActions: { template: "Allocate like…", tag: "Tag…", invite: "Invite staff…", pause: "Pause…", resume: "Resume…", statements: "Statements" },
+  statementsOwn: "Statements are of your own profiles only.",
+  statementsMost: (most: number) => `Statements: choose at most ${most} profiles; for all of them, go to Cost.`,
   bulkTitles: {
     template: "Allocate like another profile",
     tag: "Add or remove a tag",

@@ -65,6 +65,8 @@ export const money: typeof en = {
   aMonth: (shares) => `por mês: ${shares.join(", ")}.`,
   changeFigure: "Alterar",
 
+  onlyChosen: (count) => (count === 1 ? "Só o perfil escolhido." : `Só os ${count} perfis escolhidos.`),
   issueAll: "Emitir todos",
+  issueThese: "Emitir estes",
   download: "Baixar todos",
 };

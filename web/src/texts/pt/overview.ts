@@ -61,6 +61,8 @@ export const overview: Texts["overview"] = {
   unselect: "Limpar",
   bulk: "O que fazer com os perfis selecionados",
   bulkActions: { template: "Alocar como…", tag: "Tag…", invite: "Convidar para a equipe…", pause: "Pausar…", resume: "Retomar…", statements: "Demonstrativos" },
+  statementsOwn: "Demonstrativos são só dos seus próprios perfis.",
+  statementsMost: (most) => `Demonstrativos: escolha no máximo ${most} perfis; para todos, vá a Custo.`,
   bulkTitles: {
     template: "Alocar como outro perfil",
     tag: "Adicionar ou remover uma tag",

@@ -34,6 +34,35 @@ test("switching and searching", async ({ page, paddock, mailbox, look }) => {
     expect(await clicks()).toBeLessThanOrEqual(2);
   });
 
+  await test.step("and what is looked for there, but no page and nothing that is of one profile", async () => {
+    const query = (): Record<string, string> => Object.fromEntries(new URL(page.url()).searchParams);
+    const change = async (from: string, to: string): Promise<void> => {
+      await page.getByRole("button", { name: /Switch profile/ }).click();
+      await page.getByRole("option", { name: new RegExp(`^${to}`) }).click();
+      await expect(page).toHaveURL(new RegExp(`/p/${id(to)}/${from}`));
+    };
+    await page.goto(`${paddock.url}/console/p/${id("Harbour")}/devices?search=Pump&tag=kind%3Dwell&state=active&silent=never&sort=-last_input&page=3`);
+    await expect(page.getByText("There is nothing on this page of the list.")).toBeVisible();
+    await change("devices", "Orchard");
+    expect(query()).toEqual({ search: "Pump", tag: "kind=well", state: "active", silent: "never", sort: "-last_input" });
+    await expect(page.getByRole("searchbox", { name: "Find by name or serial" })).toHaveValue("Pump");
+
+    await page.goto(`${paddock.url}/console/p/${id("Harbour")}/usage?service=output&range=week&step=hour`);
+    await expect(page.getByRole("heading", { name: "Usage Statistics" })).toBeVisible();
+    await change("usage", "Orchard");
+    expect(query()).toEqual({ service: "output", range: "week", step: "hour" });
+
+    await page.goto(`${paddock.url}/console/p/${id("Harbour")}/auditlog?range=month&resource=device&find=Pump&who=${ada.id}`);
+    await expect(page.getByRole("heading", { name: "Audit Log" })).toBeVisible();
+    await change("auditlog", "Orchard");
+    expect(query()).toEqual({ range: "month", resource: "device", find: "Pump" });
+
+    await page.goto(`${paddock.url}/console/p/${id("Orchard")}/devices/${pump.id}?range=7d`);
+    await expect(page.getByRole("heading", { name: "Pump 7" })).toBeVisible();
+    await change("devices", "Harbour");
+    expect(query()).toEqual({});
+  });
+
   await test.step("from a device, the list of devices of the other profile: 3 keys", async () => {
     await page.goto(`${paddock.url}/console/p/${id("Orchard")}/devices/${pump.id}`);
     await expect(page.getByRole("heading", { name: "Pump 7" })).toBeVisible();

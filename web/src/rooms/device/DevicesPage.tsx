@@ -24,7 +24,7 @@ const route = getRouteApi("/_in/p/$profileId/devices");
 /** The profile's devices. Filter, order and page stand in the address, so that back and reload keep them. */
 export function DevicesPage() {
   const { profileId } = route.useParams();
-  return <Devices key={profileId} profileId={profileId} />; // what was typed in one profile is not looked for in another
+  return <Devices key={profileId} profileId={profileId} />; // what was chosen in one profile is not in another
 }
 
 function Devices({ profileId }: { profileId: string }) {

@@ -26,7 +26,7 @@ export function Switcher({ current }: { current?: string }) {
   const outsider = useOutsider();
   const navigate = useNavigate();
   const router = useRouter();
-  const { pathname } = useLocation();
+  const { pathname, searchStr } = useLocation();
   const [search, setSearch] = useState("");
   const target = useRef<HTMLButtonElement>(null);
   const pin = usePin();
@@ -87,7 +87,7 @@ export function Switcher({ current }: { current?: string }) {
     combobox.closeDropdown();
     if (value === all) void navigate({ to: "/profiles" });
     else if (value === add) void navigate({ to: "/profiles/add" });
-    else if (value !== current) router.history.push(router.basepath + samePage(pathname, value));
+    else if (value !== current) router.history.push(router.basepath + samePage(pathname, searchStr, value));
   };
 
   const name = here?.name ?? t.switcher.choose;

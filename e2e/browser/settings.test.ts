@@ -77,6 +77,45 @@ test("from adding a profile to its last resort", async ({ page, paddock, person,
     expect(await ada.api("GET", `/profile/${profile}/policies`, undefined, profile)).toMatchObject({ input: "pool" });
   });
 
+  await test.step("what is refused midway says what was saved and what not, and keeps what was typed", async () => {
+    const reference = page.getByLabel("Customer reference");
+    await page.getByLabel("Allocation of Data input").fill("140000");
+    await page.getByLabel("At the limit of Data input").selectOption("Block");
+    await reference.fill("C-10\u00042");
+    const unsaved = page.getByRole("region", { name: "Not saved yet" });
+    await unsaved.getByRole("button", { name: "Save" }).click();
+    await expect(unsaved.getByRole("alert")).toContainText(/Request id \S+/);
+    complaints.expected(`400 PUT /profile/${profile}`);
+    await expect(unsaved).toContainText("Saved: Allocation. Not saved: Customer reference, At the limit.");
+    await expect(unsaved).toContainText("2 changes are not saved yet");
+    await expect(page.getByLabel("Allocation of Data input")).toHaveValue("140,000");
+    await expect(reference).toHaveValue("C-10\u00042");
+    await expect(page.getByLabel("At the limit of Data input")).toHaveValue("block");
+    expect(await about(ada, profile)).toMatchObject({ reference: "C-1042" });
+    expect(await ada.api("GET", `/profile/${profile}/policies`, undefined, profile)).toMatchObject({ input: "pool" });
+    await look("profile-midway");
+    await reference.fill("C-2");
+    await unsaved.getByRole("button", { name: "Save" }).click();
+    await expect(page.getByText("Saved.", { exact: true })).toBeVisible();
+    await expect(unsaved).toHaveCount(0);
+    expect(await about(ada, profile)).toMatchObject({ reference: "C-2" });
+    expect(await ada.api("GET", `/profile/${profile}/policies`, undefined, profile)).toMatchObject({ input: "block" });
+  });
+
+  await test.step("where no answer comes, what may be saved is not called unsaved", async () => {
+    await page.getByLabel("Allocation of Data input").fill("130000");
+    await page.getByLabel("Customer reference").fill("C-3");
+    await page.route(`**/profile/${profile}`, (route) => (route.request().method() === "PUT" ? route.abort() : route.continue()));
+    const unsaved = page.getByRole("region", { name: "Not saved yet" });
+    await unsaved.getByRole("button", { name: "Save" }).click();
+    await expect(unsaved).toContainText("Saved: Allocation. Perhaps not saved: Customer reference.");
+    complaints.expected("failed: PUT");
+    await page.unroute(`**/profile/${profile}`);
+    await unsaved.getByRole("button", { name: "Save" }).click();
+    await expect(unsaved).toHaveCount(0);
+    expect(await about(ada, profile)).toMatchObject({ reference: "C-3" });
+  });
+
   await test.step("a token is generated, tried, used and revoked", async () => {
     await page.getByRole("link", { name: "Tokens" }).click();
     await expect(page.getByRole("heading", { name: "No token yet" })).toBeVisible();

@@ -15,7 +15,7 @@ import { filled, TagRows } from "../../ui/TagRows";
 import { Unsaved } from "../../ui/Unsaved";
 import { ProfileCost } from "../billing/ProfileCost";
 import { useHouse } from "../billing/queries";
-import { limitsQuery, noEdits, refusedCell, type ServiceRow, serviceRows, useSaveProfile } from "../usage/services";
+import { type Edits, limitsQuery, noEdits, type Part, pending, refusedCell, type ServiceRow, serviceRows, useSaveProfile } from "../usage/services";
 import { ServicesEditor } from "../usage/ServicesEditor";
 import { atLeast, Lacks } from "./Allowed";
 import { Colors } from "./Colors";
@@ -56,12 +56,14 @@ function Form({ profile, limits }: { profile: ProfileInfo; limits: LimitRow[] })
   const color = useEditProfile(info.id);
   const [chosen, setChosen] = useState<string | null>(); // until it is saved
   const save = useSaveProfile(info.id);
+  const [stored, setStored] = useState<string[]>([]); // by the last attempt, before it failed
 
   const change: ProfileChange = {};
   if (reference !== undefined && reference.trim() !== (info.reference ?? "")) change.reference = reference.trim() || null;
   if (tags && JSON.stringify(filled(tags)) !== JSON.stringify(info.tags)) change.tags = filled(tags);
-  const changes = Object.keys(change).length + Object.keys(edits.amounts).length + Object.keys(edits.policies).length;
   const rows = serviceRows(limits, profile.allocation);
+  const left = pending(edits, rows);
+  const changes = Object.keys(change).length + Object.keys(left.amounts).length + Object.keys(left.policies).length;
   const missing = rows.some((row) => edits.amounts[row.service] === "" && row.free !== null);
   const refused = refusedCell(save.error);
   const about = (field: string) => (save.error instanceof ApiError ? save.error.about(field) : undefined);
@@ -153,29 +155,56 @@ function Form({ profile, limits }: { profile: ProfileInfo; limits: LimitRow[] })
       <Unsaved
         changes={changes}
         saving={save.isPending}
-        saved={saved}
+        saved={saved || save.isError} // where nothing is left, what was refused an answer was saved all the same
         disabled={missing}
         discard={discard}
-        save={() =>
+        save={() => {
+          const done: Part[] = [];
+          const names = namesOf(change, left);
+          setStored([]);
           save.mutate(
-            { change, edits },
+            { change, edits: left, saved: (part) => done.push(part) },
             {
               onSuccess: () => {
                 discard();
                 setSaved(true);
               },
+              onError: () => {
+                setStored(done.flatMap((part) => names[part]));
+                setEdits((typed) => ({ ...typed, ...(done.includes("amounts") ? { amounts: {} } : {}) }));
+              },
             },
-          )
-        }
+          );
+        }}
       >
-        {!about("reference") && <ErrorNote error={named(save.error, rows)} />}
+        <ErrorNote error={named(save.error, rows)} />
+        {save.error && stored.length > 0 && (
+          <Text size="sm">
+            {t.settings.partSaved(stored)} {t.settings.partLeft(Object.values(namesOf(change, left)).flat(), answered(save.error))}
+          </Text>
+        )}
       </Unsaved>
     </Page>
   );
 }
 
-/** A refused amount with the name of its service instead of its place in what was sent. */
+/** Where the server did not answer, a part may be saved all the same. */
+const answered = (error: unknown): boolean => error instanceof ApiError && error.status !== 0;
+
+/** What each part of a change is called on the page. */
+function namesOf(change: ProfileChange, edits: Edits): Record<Part, string[]> {
+  const some = (open: boolean, name: string): string[] => (open ? [name] : []);
+  return {
+    amounts: some(Object.keys(edits.amounts).length > 0, t.settings.allocation),
+    about: [...some("reference" in change, t.settings.reference), ...some("tags" in change, t.tags.title)],
+    policies: some(Object.keys(edits.policies).length > 0, t.settings.atLimit),
+  };
+}
+
+/** A refused amount with the name of its service instead of its place in what was sent; a refused reference likewise. */
 function named(error: unknown, rows: ServiceRow[]): unknown {
+  if (error instanceof ApiError && error.field === "reference")
+    return new ApiError(error.status, `${t.settings.reference}: ${error.about("reference")}`, error.requestId, error.field);
   const cell = refusedCell(error);
   const name = cell && rows.find((row) => row.service === cell.service)?.name;
   return error instanceof ApiError && cell && name ? new ApiError(error.status, `${name}: ${cell.reason}`, error.requestId, error.field) : error;

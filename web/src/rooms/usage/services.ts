@@ -62,18 +62,42 @@ export interface Edits {
 
 export const noEdits: Edits = { amounts: {}, policies: {} };
 
-/** Sends everything that was changed on the page: amounts first, which may be refused, so that then nothing has changed. */
+/** The edits that are not what the server has already. */
+export function pending({ amounts, policies }: Edits, rows: ServiceRow[]): Edits {
+  const differ = <T>(edits: Record<string, T>, has: (row: ServiceRow) => T): Record<string, T> =>
+    Object.fromEntries(Object.entries(edits).filter(([service, value]) => !rows.some((row) => row.service === service && has(row) === value)));
+  return { amounts: differ<number | "">(amounts, (row) => row.allocation ?? ""), policies: differ(policies, (row) => row.policy) };
+}
+
+/** What is saved by a request of its own. */
+export type Part = "amounts" | "about" | "policies";
+
+interface Saving {
+  change: ProfileChange;
+  edits: Edits;
+  /** Told of each part as soon as it is saved: those after it may be refused. */
+  saved: (part: Part) => void;
+}
+
+/** Sends everything that was changed on the page. What may be refused goes first: an amount that the account lacks, a bad reference or tag, and
+ *  last the policies, which are picked from a list. After a refusal nothing more is sent. */
 export function useSaveProfile(profile: string) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: async ({ change, edits }: { change: ProfileChange; edits: Edits }) => {
+    mutationFn: async ({ change, edits, saved }: Saving) => {
       if (Object.keys(edits.amounts).length > 0) {
         const amounts = Object.entries(edits.amounts).map(([service, n]) => [service, n === "" ? noLimit : n]);
         await call<string>("POST", "/account/allocation", { body: [{ profile, ...Object.fromEntries(amounts) }] });
+        saved("amounts");
       }
-      if (Object.keys(edits.policies).length > 0)
+      if (Object.keys(change).length > 0) {
+        await call<string>("PUT", `/profile/${profile}`, { profile, body: change });
+        saved("about");
+      }
+      if (Object.keys(edits.policies).length > 0) {
         await call<string>("PUT", `/profile/${profile}/policies`, { profile, body: edits.policies });
-      if (Object.keys(change).length > 0) await call<string>("PUT", `/profile/${profile}`, { profile, body: change });
+        saved("policies");
+      }
     },
     // Also after a refusal: what came before it is saved.
     onSettled: () => Promise.all([refresh(client, profile), client.invalidateQueries({ queryKey: ["p", profile] })]),

@@ -79,6 +79,8 @@ export const settings = {
 
   unsaved: "Not saved yet",
   unsavedMany: (n: number) => (n === 1 ? "One change is not saved yet" : `${n} changes are not saved yet`),
+  partSaved: (names: string[]) => `Saved: ${names.join(", ")}.`,
+  partLeft: (names: string[], sure: boolean) => `${sure ? "Not saved" : "Perhaps not saved"}: ${names.join(", ")}.`,
   discard: "Discard",
   leaveTitle: "Leave without saving?",
   leaveText: "What you changed on this page is not saved yet.",

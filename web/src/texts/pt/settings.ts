@@ -80,6 +80,8 @@ export const settings: typeof en = {
 
   unsaved: "Ainda não salvo",
   unsavedMany: (n) => (n === 1 ? "Uma alteração ainda não foi salva" : `${n} alterações ainda não foram salvas`),
+  partSaved: (names) => `Salvo: ${names.join(", ")}.`,
+  partLeft: (names, sure) => `${sure ? "Não salvo" : "Talvez não salvo"}: ${names.join(", ")}.`,
   discard: "Descartar",
   leaveTitle: "Sair sem salvar?",
   leaveText: "O que você alterou nesta página ainda não foi salvo.",

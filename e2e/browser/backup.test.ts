@@ -50,7 +50,7 @@ test("make, download, import, delete, schedule, copy", async ({ page, look, comp
     const make = page.locator("section").filter({ hasText: "Back up now" });
     await make.getByLabel("Passphrase").fill("short");
     await make.getByRole("button", { name: "Back up" }).click();
-    await expect(page.getByText("must have 12 to 1000 characters")).toBeVisible();
+    await expect(page.getByRole("alert")).toContainText("must have 12 to 1000 characters");
     complaints.expected("400 POST /profile/");
     await make.getByLabel("With the data of devices").focus();
     await page.keyboard.press("Space");
@@ -118,7 +118,7 @@ test("make, download, import, delete, schedule, copy", async ({ page, look, comp
     await page.getByLabel("Where they are kept").selectOption("In the folder for backups that this server was given");
     await page.getByLabel("Keep the last").fill("");
     await page.getByRole("button", { name: "Save the schedule" }).click();
-    await expect(page.getByText("give keep_last or keep_days")).toBeVisible();
+    await expect(page.getByRole("alert")).toContainText("give keep_last or keep_days");
     complaints.expected("400 PUT /profile/");
     await page.getByLabel("Keep the last").fill("4");
     await page.getByRole("button", { name: "Save the schedule" }).click();

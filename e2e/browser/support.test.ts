@@ -77,6 +77,13 @@ test("a ticket, an answer, a look that both see, and its end", async ({ page, br
   await test.step("the operator ends a look by the banner", async () => {
     await page.goto(`${paddock.url}/console/desk?profile=${profile}&reason=Again`);
     await page.getByRole("button", { name: "Look into it" }).click();
+    await expect(page.getByTestId("look")).toBeVisible();
+    // Its owner wants to end it first, and the network fails.
+    await other.goto(`${paddock.url}/console/p/${profile}/more`);
+    await other.route("**/profile/*/look/*", (route) => route.abort());
+    await other.getByRole("button", { name: `End the look of ${ada.name}` }).click();
+    await expect(other.getByRole("row", { name: /Ada Operator.*Again/ }).getByRole("alert")).toContainText("That did not work");
+    await other.screenshot({ path: shot("look-not-ended"), fullPage: true });
     await page.getByTestId("look").getByRole("button", { name: "End" }).click();
     await expect(page.getByRole("heading", { name: "Operator's desk" })).toBeVisible();
     await expect(page.getByText(`Ended by ${ada.name}`)).toBeVisible();

@@ -101,6 +101,15 @@ test("from an invitation to leaving", async ({ page, browser, paddock, mailbox, 
     await expect(third.getByRole("heading", { name: "Accepted already" })).toBeVisible();
   });
 
+  await test.step("what cannot be withdrawn any more says so where it was clicked", async () => {
+    const row = page.getByRole("row", { name: new RegExp(bob.email) });
+    await row.getByRole("button", { name: `Withdraw the invitation of ${bob.email}` }).click();
+    await expect(row.getByRole("alert")).toContainText(/Request id \S+/);
+    await expect(row.getByRole("button", { name: "Copy for a report" })).toBeVisible();
+    complaints.expected("404 DELETE /profile/");
+    await look("team-refused");
+  });
+
   await test.step("the owner changes what a member may do", async () => {
     await page.reload();
     const row = page.getByRole("row", { name: new RegExp(gus.name) });

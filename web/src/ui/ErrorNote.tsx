@@ -1,21 +1,30 @@
 import { Alert, Button, Group, Progress, Text } from "@mantine/core";
+import type { ReactNode } from "react";
 import { ApiError } from "../api/client";
 import type { LimitDetail } from "../api/types";
 import { language, t } from "../texts";
 import { CopyButton } from "./CopyButton";
 import { amount, unlimited, useTime } from "./format";
 
+interface Props {
+  error: unknown;
+  retry?: (() => void) | undefined;
+  title?: string;
+  /** Says the reason better than the server's sentence, which is copied all the same. */
+  children?: ReactNode;
+}
+
 /** What went wrong: the reason, at a limit how much of it is used and when it starts again, and the request's id to report it by.
  *  Nothing when there is no error. */
-export function ErrorNote({ error, retry }: { error: unknown; retry?: (() => void) | undefined }) {
+export function ErrorNote({ error, retry, title = t.errors.heading, children }: Props) {
   if (!error) return null;
   const message = error instanceof Error ? error.message : String(error);
   const requestId = error instanceof ApiError ? error.requestId : "";
   const limit = error instanceof ApiError ? limitOf(error.detail) : undefined;
   const hint = error instanceof ApiError ? hintOf(error.detail) : undefined;
   return (
-    <Alert color="red" variant="light" title={t.errors.heading} role="alert">
-      <Text size="sm">{message}</Text>
+    <Alert color="red" variant="light" title={title} role="alert">
+      {children ?? <Text size="sm">{message}</Text>}
       {limit && <Limit limit={limit} />}
       {hint && !message.includes(hint) && (
         <Text size="sm" mt="xs">

@@ -76,7 +76,8 @@ function Picture({ account }: { account: Account }) {
           {refused}
         </Text>
       )}
-      <ErrorNote error={upload.error ?? remove.error} />
+      <ErrorNote error={upload.error} />
+      <ErrorNote error={remove.error} />
     </Section>
   );
 }

@@ -70,7 +70,7 @@ function Make({ profileId }: { profileId: string }) {
             visibilityToggleButtonProps={{ "aria-label": t.show }}
             error={make.error instanceof ApiError ? make.error.about("passphrase") : undefined}
           />
-          {!(make.error instanceof ApiError && make.error.field === "passphrase") && <ErrorNote error={make.error} />}
+          <ErrorNote error={make.error} />
           <Group>
             <Button type="submit" loading={make.isPending}>
               {t.backup.makeButton}

@@ -57,7 +57,6 @@ function Form({ profileId, schedule }: { profileId: string; schedule: BackupSche
   const [passphrase, setPassphrase] = useState("");
   const [plain, setPlain] = useState(false);
   const about = (field: string) => (set.error instanceof ApiError ? set.error.about(field) : undefined);
-  const shown = ["keep_last", "keep_days", "passphrase"].some((field) => about(field) !== undefined);
   return (
     <form
       onSubmit={(event) => {
@@ -162,7 +161,7 @@ function Form({ profileId, schedule }: { profileId: string; schedule: BackupSche
         <Text size="xs" c="dimmed">
           {t.backup.keepHint}
         </Text>
-        {!shown && <ErrorNote error={set.error} />}
+        <ErrorNote error={set.error} />
         <Group>
           <Button type="submit" loading={set.isPending}>
             {t.backup.scheduleSave}

@@ -46,7 +46,7 @@ function Budgets() {
       <Modal opened={removing !== undefined} onClose={close} title={t.billing.budgetRemoveTitle} centered>
         <Stack gap="md">
           <Text size="sm">{t.billing.budgetRemoveText}</Text>
-          <ErrorNote error={remove.error} />
+          <ErrorNote error={remove.variables === removing?.id ? remove.error : null} />
           <Group justify="flex-end">
             <Button variant="default" onClick={close}>
               {t.cancel}

@@ -86,7 +86,7 @@ function Cards() {
       >
         <Stack gap="md">
           <Text size="sm">{t.billing.cardRemoveText}</Text>
-          <ErrorNote error={remove.error} />
+          <ErrorNote error={remove.variables === removing?.id ? remove.error : null} />
           <Group justify="flex-end">
             <Button variant="default" onClick={() => setRemoving(undefined)}>
               {t.cancel}

@@ -172,7 +172,9 @@ function One({ notice }: { notice: Notice }) {
           })}
         </Group>
       )}
-      <ErrorNote error={mark.error ?? gone.error ?? push.error} />
+      <ErrorNote error={mark.error} />
+      <ErrorNote error={gone.error} />
+      <ErrorNote error={push.error} />
     </Card>
   );
 }

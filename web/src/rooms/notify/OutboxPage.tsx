@@ -1,6 +1,5 @@
 import { Alert, Button, Card, Code, Group, Stack, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import type { Outbox } from "../../api/types";
 import { t } from "../../texts";
 import { CopyButton } from "../../ui/CopyButton";
@@ -32,8 +31,8 @@ function One({ mail, server }: { mail: Outbox["mails"][number]; server: boolean 
   const time = useTime();
   const again = useOutbox(retryMail);
   const away = useOutbox(discardMail);
-  const [link, setLink] = useState<string>();
-  const [failure, setFailure] = useState<unknown>();
+  const reveal = useMutation({ mutationFn: () => linkOf(mail.id) });
+  const link = reveal.data;
   return (
     <Card withBorder padding="md" component="article" aria-label={`${mail.to}: ${mail.subject}`}>
       <Stack gap={4}>
@@ -51,10 +50,8 @@ function One({ mail, server }: { mail: Outbox["mails"][number]; server: boolean 
             <Button
               size="compact-sm"
               variant="default"
-              onClick={() => {
-                if (link === undefined) void linkOf(mail.id).then(setLink, setFailure);
-                else setLink(undefined);
-              }}
+              loading={reveal.isPending}
+              onClick={() => (link === undefined ? reveal.mutate() : reveal.reset())}
             >
               {link === undefined ? t.notify.showLink : t.notify.hideLink}
             </Button>
@@ -74,7 +71,9 @@ function One({ mail, server }: { mail: Outbox["mails"][number]; server: boolean 
             <CopyButton value={link} label={`${t.copy}: ${t.notify.link}`} size="compact-xs" />
           </Group>
         )}
-        <ErrorNote error={failure ?? again.error ?? away.error} />
+        <ErrorNote error={reveal.error} />
+        <ErrorNote error={again.error} />
+        <ErrorNote error={away.error} />
       </Stack>
     </Card>
   );

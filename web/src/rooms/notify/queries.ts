@@ -31,7 +31,7 @@ export const noticesQuery = (f: NoticeFilter) =>
 /** One of the things that can be done with notifications; afterwards everything shown of them is read anew. */
 export function useNotices<Input>(act: (input: Input) => Promise<unknown>) {
   const client = useQueryClient();
-  return useMutation({ mutationFn: act, onSettled: () => client.invalidateQueries({ queryKey: ["notices"] }) });
+  return useMutation({ mutationFn: act, onSuccess: () => client.invalidateQueries({ queryKey: ["notices"] }) });
 }
 
 export const markRead = (input: { id: string; read: boolean }) =>
@@ -110,7 +110,7 @@ export const outboxQuery = queryOptions({
 
 export function useOutbox(act: (id: string) => Promise<unknown>) {
   const client = useQueryClient();
-  return useMutation({ mutationFn: act, onSettled: () => client.invalidateQueries({ queryKey: outboxQuery.queryKey }) });
+  return useMutation({ mutationFn: act, onSuccess: () => client.invalidateQueries({ queryKey: outboxQuery.queryKey }) });
 }
 
 export const retryMail = (id: string) => call("POST", `/outbox/${encodeURIComponent(id)}/retry`);

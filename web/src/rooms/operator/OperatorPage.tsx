@@ -345,7 +345,8 @@ function Verify({ tone }: Props) {
           {words.schedules[data.schedule]}
         </Text>
       )}
-      <ErrorNote error={start.error ?? query.error} />
+      <ErrorNote error={start.error} />
+      <ErrorNote error={query.error} />
     </Panel>
   );
 }

@@ -1,6 +1,6 @@
 import { Badge, Button, Card, Checkbox, Group, Progress, Select, Stack, Table, Text, TextInput, UnstyledButton } from "@mantine/core";
 import { useDebouncedValue, useMediaQuery } from "@mantine/hooks";
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useState } from "react";
 import { t } from "../../texts";
@@ -28,6 +28,10 @@ export function AllProfiles() {
   const overview = useQuery(overviewQuery(search));
   const wide = useMediaQuery("(min-width: 48em)", true, { getInitialValueInEffect: false });
   const [chosen, setChosen] = useState<Chosen>({});
+  const all = useMutation({
+    mutationFn: () => allRows(search, mostChosen),
+    onSuccess: (rows) => setChosen(Object.fromEntries(rows.map((row) => [row.id, row.name]))),
+  });
   const change = (part: Partial<OverviewSearch>): void =>
     void navigate({ search: (old) => ({ ...old, page: undefined, ...part }), replace: true });
   const data = overview.data;
@@ -46,15 +50,12 @@ export function AllProfiles() {
           clear={() => setChosen({})}
           more={
             data.rows > Object.keys(chosen).length && data.rows <= mostChosen ? (
-              <Button
-                variant="subtle"
-                size="compact-sm"
-                onClick={() => void allRows(search, mostChosen).then((rows) => setChosen(Object.fromEntries(rows.map((row) => [row.id, row.name]))))}
-              >
+              <Button variant="subtle" size="compact-sm" loading={all.isPending} onClick={() => all.mutate()}>
                 {t.overview.selectAll(data.rows)}
               </Button>
             ) : undefined
           }
+          error={all.error}
         />
       )}
       {data && data.rows === 0 && filtered && (

@@ -26,7 +26,7 @@ function Adding({ again }: { again: () => void }) {
   const add = useAddProfile();
   const guest = useGuest();
   const closed = useQuery(statusQuery).data?.signup === "closed";
-  if (add.isSuccess) return <FirstDevice profileId={add.data.id} name={add.variables.name} dressed={add.data.dressed} again={again} />;
+  if (add.isSuccess) return <FirstDevice profileId={add.data.id} name={add.variables.name} undressed={add.data.undressed} again={again} />;
   if (guest && closed)
     return (
       <Page title={t.profiles.addTitle}>
@@ -106,7 +106,7 @@ function Form({ running, submit }: FormProps) {
           )}
           <Colors value={color} onChange={setColor} />
           <TagRows label={t.tags.title} description={t.tags.ofProfile} rows={tags} onChange={setTags} />
-          {!named && <ErrorNote error={running.error} />}
+          <ErrorNote error={running.error} />
           <Group>
             <Button
               type="submit"

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Group, Stack, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { ApiError } from "../../api/client";
@@ -18,19 +18,20 @@ import { curlLine } from "../device/snippets";
 interface Props {
   profileId: string;
   name: string;
-  dressed: boolean;
+  /** Why it has no colour and tags, where they were refused. */
+  undressed: unknown;
   again: () => void;
 }
 
 /** A new profile's first device, made in place: its token, a line to try, and a panel that turns green with the first point. */
-export function FirstDevice({ profileId, name, dressed, again }: Props) {
+export function FirstDevice({ profileId, name, undressed, again }: Props) {
   const [device, setDevice] = useState("");
   const create = useCreateDevice(profileId);
   const made = create.data;
   const called = create.variables?.name ?? "";
   return (
     <Page title={t.profiles.added(name)} profile={name}>
-      {!dressed && <Alert color="yellow">{t.settings.addedButNot}</Alert>}
+      <ErrorNote error={undressed} title={t.settings.addedButNot} />
       {made ? (
         <>
           <Waiting profileId={profileId} deviceId={made.device_id} />

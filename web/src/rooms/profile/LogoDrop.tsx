@@ -83,7 +83,8 @@ export function LogoDrop({ info, disabled }: { info: ProfileInfo["info"]; disabl
           {refused}
         </Text>
       )}
-      <ErrorNote error={upload.error ?? remove.error} />
+      <ErrorNote error={upload.error} />
+      <ErrorNote error={remove.error} />
     </Stack>
   );
 }

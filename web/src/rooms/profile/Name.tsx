@@ -58,7 +58,7 @@ export function Name({ info, disabled }: { info: ProfileInfo["info"]; disabled: 
           {t.cancel}
         </Button>
       </Group>
-      {!named && <ErrorNote error={rename.error} />}
+      <ErrorNote error={rename.error} />
     </form>
   );
 }

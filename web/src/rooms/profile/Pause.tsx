@@ -62,7 +62,7 @@ function PauseForm({ info, close }: { info: ProfileInfo["info"]; close: () => vo
           onChange={(event) => setReason(event.currentTarget.value)}
           error={about}
         />
-        {!about && <ErrorNote error={pause.error} />}
+        <ErrorNote error={pause.error} />
         <Group justify="flex-end">
           <Button variant="default" onClick={close}>
             {t.cancel}

@@ -73,7 +73,7 @@ export interface NewProfile {
   tags: Tag[];
 }
 
-/** Makes a profile; `dressed` says whether it has its colour and tags too. */
+/** Makes a profile; `undressed` is why it lacks its colour and tags, if they were refused. */
 export function useAddProfile() {
   const client = useQueryClient();
   return useMutation({
@@ -82,10 +82,10 @@ export function useAddProfile() {
         query: startQuery(start),
         body: { name, ...(typeof start === "object" ? { template: start } : {}) },
       });
-      let dressed = true;
+      let undressed: unknown;
       if (color !== null || tags.length > 0)
-        await call<string>("PUT", `/profile/${id}`, { profile: id, body: { color, tags } }).catch(() => (dressed = false));
-      return { id, dressed };
+        await call<string>("PUT", `/profile/${id}`, { profile: id, body: { color, tags } }).catch((error: unknown) => (undressed = error));
+      return { id, undressed };
     },
     onSuccess: () => client.invalidateQueries({ queryKey: profilesQuery.queryKey }),
   });

@@ -3,6 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { t } from "../../texts";
+import { ErrorNote } from "../../ui/ErrorNote";
 import { useTime } from "../../ui/format";
 import { profilesQuery } from "../profile/queries";
 import { useLookAction } from "./queries";
@@ -44,11 +45,7 @@ export function LookBanner({ profileId }: { profileId: string }) {
           {t.support.look.end}
         </Button>
       </Group>
-      {act.error && (
-        <Text size="sm" role="alert">
-          {act.error.message}
-        </Text>
-      )}
+      <ErrorNote error={act.error} />
     </Alert>
   );
 }

@@ -1,6 +1,7 @@
 import { Button, Group, Table, Text } from "@mantine/core";
 import type { Look } from "../../api/types";
 import { t } from "../../texts";
+import { ErrorNote } from "../../ui/ErrorNote";
 import { useTime } from "../../ui/format";
 import { ButtonLink } from "../../ui/links";
 import { useLookAction } from "./queries";
@@ -63,7 +64,8 @@ export function LookTable({ looks, profiles, decides, ends, own }: Props) {
 function Actions({ look, decides, ends, own }: Pick<Props, "decides" | "ends" | "own"> & { look: Look }) {
   const act = useLookAction(look.profile.id);
   const press = (what: "allow" | "deny" | "end") => act.mutate({ id: look.id, act: what });
-  if (look.state !== "active" && look.state !== "asked") return null;
+  const open = look.state === "active" || look.state === "asked";
+  if (!open) return <ErrorNote error={act.error} />; // it may have ended elsewhere meanwhile
   return (
     <Group gap={6} mt={4}>
       {look.state === "asked" && decides && (
@@ -92,11 +94,7 @@ function Actions({ look, decides, ends, own }: Pick<Props, "decides" | "ends" | 
           {t.support.looks.end}
         </Button>
       )}
-      {act.error && (
-        <Text size="xs" c="red" role="alert">
-          {act.error.message}
-        </Text>
-      )}
+      <ErrorNote error={act.error} />
     </Group>
   );
 }

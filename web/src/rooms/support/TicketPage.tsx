@@ -42,7 +42,8 @@ export function TicketPage() {
         </Group>
       }
     >
-      <ErrorNote error={turn.error ?? ticket.error} />
+      <ErrorNote error={turn.error} />
+      <ErrorNote error={ticket.error} />
       <About ticket={it} />
       <Stack gap="sm" component="ol" p={0} m={0} style={{ listStyle: "none" }} aria-label={t.support.thread}>
         {it.thread.map((message) => (

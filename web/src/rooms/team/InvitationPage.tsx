@@ -55,7 +55,7 @@ export function InvitationPage() {
       <Text size="sm">
         {terms(data)}
       </Text>
-      <ErrorNote error={accept.error ?? decline.error} />
+      <ErrorNote error={accept.error} />
       <Next
         invitation={data}
         pending={accept.isPending}
@@ -66,6 +66,7 @@ export function InvitationPage() {
       <Button variant="default" loading={decline.isPending} onClick={() => decline.mutate()}>
         {t.team.decline}
       </Button>
+      <ErrorNote error={decline.error} />
     </Gate>
   );
 }

@@ -48,7 +48,8 @@ function LeaveForm({ profileId, cancel }: { profileId: string; cancel: () => voi
           onChange={(event) => setPassword(event.currentTarget.value)}
           visibilityToggleButtonProps={{ "aria-label": t.show }}
         />
-        <ErrorNote error={ends.error ?? leave.error} />
+        <ErrorNote error={ends.error} />
+        <ErrorNote error={leave.error} />
         <Group justify="flex-end">
           <Button variant="default" onClick={cancel}>
             {t.cancel}

@@ -46,7 +46,8 @@ function RemoveForm({ person, text, ends: query, profiles, remove, close }: Omit
   return (
     <Stack>
       <Text size="sm">{text}</Text>
-      <ErrorNote error={ends.error ?? remove.error} />
+      <ErrorNote error={ends.error} />
+      <ErrorNote error={remove.variables === person.id ? remove.error : null} />
       {ends.data ? <EndsList ends={ends.data} profiles={profiles} /> : !ends.error && <Loading />}
       <Group justify="flex-end">
         <Button variant="default" onClick={close}>
@@ -111,7 +112,6 @@ export function Waiting<Row extends TeamPerson>({ rows, about, link, withdraw }:
   });
   return (
     <Section title={t.team.waiting} text={t.team.waitingText}>
-      <ErrorNote error={withdraw.error ?? copy.error} />
       <Table verticalSpacing="xs" horizontalSpacing={8}>
         <Table.Tbody>
           {rows.map((row) => (
@@ -129,6 +129,8 @@ export function Waiting<Row extends TeamPerson>({ rows, about, link, withdraw }:
                     {about(row)}
                   </Text>
                 )}
+                <ErrorNote error={withdraw.variables === row.id ? withdraw.error : null} />
+                <ErrorNote error={copy.variables === row.id ? copy.error : null} />
               </Table.Td>
               <Table.Td ta="right">
                 <Group gap="xs" justify="flex-end">

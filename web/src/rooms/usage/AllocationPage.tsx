@@ -1,4 +1,4 @@
-import { Alert, Anchor, Button, Group, List, Modal, Select, Stack, Text, TextInput } from "@mantine/core";
+import { Anchor, Button, Group, List, Modal, Select, Stack, Text, TextInput } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useBlocker } from "@tanstack/react-router";
@@ -189,7 +189,13 @@ function Sheet({ table }: { table: Table }) {
       </Group>
       {rows.length === 0 ? <Text c="dimmed">{t.allocation.noneFound(find)}</Text> : small ? <AllocationOne {...shared} /> : <AllocationGrid ref={grid} {...shared} />}
       <Stack gap="sm" className="savebar" data-shown={dirty || undefined}>
-        {allocate.error && refused.size > 0 ? <Marked table={table} refused={refused} show={(profile, service) => grid.current?.show(profile, service)} /> : <ErrorNote error={allocate.error} />}
+        {allocate.error && refused.size > 0 ? (
+          <ErrorNote error={allocate.error} title={t.allocation.refused}>
+            <Marked table={table} refused={refused} show={(profile, service) => grid.current?.show(profile, service)} />
+          </ErrorNote>
+        ) : (
+          <ErrorNote error={allocate.error} />
+        )}
         <Group gap="sm">
           <Button onClick={save} loading={allocate.isPending} disabled={!dirty || bad}>
             {t.allocation.save}
@@ -236,7 +242,7 @@ function Marked({ table, refused, show }: { table: Table; refused: ReadonlyMap<s
   const most = 5;
   const cells = [...refused];
   return (
-    <Alert color="red" variant="light" role="alert" title={t.allocation.refused}>
+    <>
       <List size="sm" spacing={2}>
         {cells.slice(0, most).map(([key, reason]) => {
           const [profile, service] = partsOf(key);
@@ -252,7 +258,7 @@ function Marked({ table, refused, show }: { table: Table; refused: ReadonlyMap<s
         })}
       </List>
       {cells.length > most && <Text size="sm">{t.allocation.moreRefused(cells.length - most)}</Text>}
-    </Alert>
+    </>
   );
 }
 

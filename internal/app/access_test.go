@@ -38,7 +38,7 @@ var accessGroups = map[string]string{
 
 	"profiles: list":             "GET /profile, GET /overview, GET /overview/status",
 	"search":                     "GET /search",
-	"profile: read":              "GET /profile/{id}, GET /profile/{id}/summary, GET /profile/{id}/statistics, GET /profile/{id}/statistics/devices, GET /profile/{id}/refused, GET /profile/{id}/health",
+	"profile: read":              "GET /profile/{id}, GET /profile/{id}/summary, GET /profile/{id}/statistics, GET /profile/{id}/statistics/devices, GET /profile/{id}/statistics/limits, GET /profile/{id}/refused, GET /profile/{id}/health",
 	"profiles: many at once":     "POST /overview/bulk",
 	"profile: ask its owner":     "POST /profile/{id}/ask",
 	"profile: edit, pause":       "PUT /profile/{id}, POST /profile/{id}/pause, POST /profile/{id}/resume, PUT /profile/{id}/logo, PUT /profile/{id}/banner",

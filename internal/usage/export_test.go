@@ -43,3 +43,11 @@ type DevicesAnswer = devicesResult
 func GetDevices(s *Service, ctx context.Context, who auth.Caller, in DevicesParams) (DevicesAnswer, error) {
 	return s.deviceStatistics(ctx, who, in)
 }
+
+// LimitsParams are the parameters of GET /profile/{id}/statistics/limits.
+type LimitsParams = limitsInput
+
+// GetLimits is GET /profile/{id}/statistics/limits without the wire.
+func GetLimits(s *Service, ctx context.Context, who auth.Caller, in LimitsParams) ([]LimitStep, error) {
+	return s.limitHistory(ctx, who, in)
+}

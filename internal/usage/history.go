@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"paddock/internal/id"
 	"paddock/internal/kit/sqldb"
 	"paddock/internal/plan"
+	"paddock/internal/profile"
 )
 
 // Two histories say what an account's profiles shared at any instant: what each was allocated, and the pool. They are written
@@ -147,6 +149,39 @@ func (s *Service) AllocationHistory(ctx context.Context, a id.Account, from, to 
 	changes, err := sqldb.All(ctx, s.db, scan, `SELECT profile, at, gone, `+serviceColumns+` FROM allocation_history
 		WHERE account = $1 AND at > $2 AND at < $3 ORDER BY at, version, profile`, string(a), from, to)
 	return append(out, changes...), wrap("read the history of allocations", err)
+}
+
+// LimitChange is what a profile may use of a service from an instant on.
+type LimitChange struct {
+	At    int64 // UTC milliseconds
+	Limit int64 // in the unit of the service's counter; plan.Unlimited for none
+}
+
+// mostLimitChanges is how many changes one question is answered with: the latest.
+const mostLimitChanges = 1000
+
+// LimitHistory is what a profile was allocated of a service of plan.Services at an instant, with that instant as At, and every change after it
+// and before another one, in order: only what the account that has it now gave it. What is not known, before the profile came to that
+// account, is not there.
+func (s *Service) LimitHistory(ctx context.Context, p profile.Profile, svc plan.Service, from, to int64) ([]LimitChange, error) {
+	rows, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (c LimitChange, err error) { return c, r.Scan(&c.At, &c.Limit) },
+		fmt.Sprintf(`SELECT at, %s FROM allocation_history WHERE profile = $1 AND account = $2 AND at < $3
+			AND version >= COALESCE((SELECT MAX(version) FROM allocation_history WHERE profile = $4 AND account = $5 AND at <= $6), 0)
+			ORDER BY version DESC LIMIT %d`, svc, 10*mostLimitChanges), string(p.ID), string(p.Account), to, string(p.ID), string(p.Account), from)
+	if err != nil {
+		return nil, wrap("read the history of allocations", err)
+	}
+	out := []LimitChange{}
+	for _, c := range slices.Backward(rows) {
+		c.At = max(c.At, from)
+		if n := len(out); n > 0 && out[n-1].At == c.At { // the last one at an instant counts
+			out = out[:n-1]
+		}
+		if n := len(out); n == 0 || out[n-1].Limit != c.Limit {
+			out = append(out, c)
+		}
+	}
+	return out[max(0, len(out)-mostLimitChanges):], nil
 }
 
 // PoolHistory is what an account had at an instant, with that instant as At, and every change after it and before another

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -245,5 +246,58 @@ func TestGrantsEndByThemselves(t *testing.T) {
 		if got := must(h.usage.PoolHistory(ctx, a, 0, math.MaxInt64)); len(got) != 4 {
 			t.Fatal(got)
 		}
+	})
+}
+
+// TestLimitHistory changes the allocation of a profile within cycles and asks for what held when.
+func TestLimitHistory(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		ctx := context.Background()
+		a := h.account("scale", "UTC")
+		p := h.profile(a)
+		h.profile(a)
+		limits := func(in usage.LimitsParams) string {
+			t.Helper()
+			in.ID = string(p)
+			got, err := usage.GetLimits(h.usage, ctx, system, in)
+			if err != nil {
+				return err.Error()
+			}
+			var out []string
+			for _, x := range got {
+				limit := "none"
+				if x.Limit != nil {
+					limit = fmt.Sprint(*x.Limit)
+				}
+				out = append(out, x.Time.String()[:16]+" "+limit)
+			}
+			return strings.Join(out, ", ")
+		}
+		at := func(s string) { h.clock.Set(at(s)) }
+		h.limit(a, p, `"input":200,"file_storage":5`)
+		at("2026-03-20T08:00:00Z")
+		h.limit(a, p, `"input":500`)
+		h.limit(a, p, `"input":300`) // at one instant the last counts
+		at("2026-03-25T08:00:00Z")
+		h.limit(a, p, `"output":70`) // nothing of input
+		at("2026-04-02T08:00:00Z")
+		h.limit(a, p, `"input":50`)
+		at("2026-04-10T00:00:00Z")
+		march := usage.LimitsParams{StartDate: "2026-03-01T00:00:00Z", EndDate: "2026-04-01T00:00:00Z"}
+		h.want("a cycle in which it changed", limits(march), "2026-03-14T12:00 200, 2026-03-20T08:00 300")
+		h.want("one that began with another limit", limits(usage.LimitsParams{StartDate: "2026-04-01"}), "2026-04-01T00:00 300, 2026-04-02T08:00 50")
+		h.want("before the profile", limits(usage.LimitsParams{StartDate: "2026-01-01", EndDate: "2026-02-01"}), "")
+		h.want("days of another zone", limits(usage.LimitsParams{StartDate: "2026-04-02", EndDate: "2026-04-02", Timezone: "+10:00"}), "2026-04-01T14:00 300, 2026-04-02T08:00 50")
+		files := march
+		files.Service = "file_storage"
+		h.want("in the unit of the wire", limits(files), "2026-03-14T12:00 5")
+		files.Service = "dashboard_output"
+		h.want("of the plan", limits(files), "")
+		files.Service = "tea"
+		h.want("no service", limits(files), `service: "tea" is no service`)
+		h.want("no start", limits(usage.LimitsParams{}), "start_date: is missing")
+		h.setTerms(a, "house", plan.Terms{})
+		at("2026-04-11T00:00:00Z")
+		h.want("no limit", limits(usage.LimitsParams{StartDate: "2026-04-10T12:00:00Z"}), "2026-04-10T12:00 "+map[bool]string{true: "none", false: "50"}[h.used(p).Allowed[plan.Index(plan.Input)] >= plan.Unlimited])
 	})
 }

@@ -28,6 +28,7 @@ func (s *Service) Routes() []web.Route {
 		web.Handle("GET /profile/{id}/summary", "What a profile may use, has used and holds.", profile.OfPath, s.summary),
 		web.Handle("GET /profile/{id}/statistics", "What a profile had used by the end of each hour, day or month of a range.", profile.OfPath, s.statistics),
 		web.Handle("GET /profile/{id}/statistics/devices", "What each device used of a service on a day, by hour.", profile.OfPath, s.deviceStatistics),
+		web.Handle("GET /profile/{id}/statistics/limits", "What a profile was allowed of a service at the start of a range, and each change in it.", profile.OfPath, s.limitHistory),
 		web.Handle("GET /statistics", "What every profile of the account used in each period of a range, and when each service runs out.", auth.OfAccount, s.accountStatistics, web.Tags("profile")),
 		web.Handle("POST /profile/{id}/services", "Set what a profile has of the account's services.", profile.OfPath, s.postServices, web.Tags("profile")),
 		web.Handle("GET /profile/{id}/policies", "What happens at the limit of each service of a profile: block, pool or overage.", profile.OfPath, s.getPolicies, web.Tags("profile")),

@@ -1,7 +1,9 @@
 package usage
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"paddock/internal/auth"
@@ -77,6 +79,56 @@ func wires(samples []Sample) []map[string]any {
 		out[i] = x.wire()
 	}
 	return out
+}
+
+type limitsInput struct {
+	ID        string `path:"id"`
+	Service   string `query:"service" description:"input when not given"`
+	StartDate string `query:"start_date" required:"true" description:"first day or instant of a range of at most 10 years"`
+	EndDate   string `query:"end_date" description:"last day or instant; now when not given"`
+	Timezone  string `query:"timezone" description:"IANA name or offset such as +05:45 in which dates are meant"`
+}
+
+// LimitStep is what a profile may use from an instant on.
+type LimitStep struct {
+	Time  web.Time `json:"time"`
+	Limit *float64 `json:"limit" description:"null for no limit"`
+}
+
+// limitHistory answers with nothing of dashboard_output: that limit is the plan's, and of it no history is kept.
+func (s *Service) limitHistory(ctx context.Context, who auth.Caller, in limitsInput) ([]LimitStep, error) {
+	p, _, err := s.profiles.Resolve(ctx, who, in.ID, auth.Viewer)
+	if err != nil {
+		return nil, err
+	}
+	if in.StartDate == "" {
+		return nil, fault.Field("start_date", "is missing")
+	}
+	sp, err := spanInput{StartDate: in.StartDate, EndDate: in.EndDate, Timezone: in.Timezone, Periodicity: string(Monthly)}.span(s.clock.Now(), time.UTC)
+	if err != nil {
+		return nil, err
+	}
+	svc := cmp.Or(plan.Service(in.Service), plan.Input)
+	if !slices.Contains(plan.Metered[:], svc) {
+		return nil, fault.Field("service", "%.40q is no service", in.Service)
+	}
+	out := []LimitStep{}
+	if !slices.Contains(plan.Services, svc) {
+		return out, nil
+	}
+	changes, err := s.LimitHistory(ctx, p, svc, sp.From, sp.To+1)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range changes {
+		x := LimitStep{Time: web.Millis(c.At)}
+		if c.Limit < plan.Unlimited {
+			n := plan.Wire(svc, c.Limit)
+			x.Limit = &n
+		}
+		out = append(out, x)
+	}
+	return out, nil
 }
 
 type accountStatistics struct {

@@ -5,7 +5,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -362,7 +361,7 @@ func (a *App) payment(ctx context.Context) (billing.Payment, int, error) {
 		}
 		return billing.Payment(payment), due, nil
 	}
-	due := cmp.Or(a.settings.PaymentDue, billing.DefaultDueDays)
+	due := a.settings.PaymentDue
 	if now := fmt.Sprintf("%s %d", a.settings.Payment, due); now != kept {
 		if err := setSetting(ctx, a.db, name, now); err != nil {
 			return "", 0, err

@@ -54,7 +54,7 @@ type Settings struct {
 	SessionMax     Span     `help:"How long a browser stays signed in at most." default:"24h" env:"PADDOCK_SESSION_MAX" placeholder:"TIME"`
 	ProfileGrace   Grace    `name:"profile-grace" help:"How long a deleted profile can be restored; 0 deletes for good at once." default:"7d" env:"PADDOCK_PROFILE_GRACE" placeholder:"TIME"`
 	Payment        string   `help:"How accounts pay for plans that cost something: none (costs are shown, nothing is asked for) or manual (invoices, which an operator marks paid)." enum:"none,manual" default:"none" env:"PADDOCK_PAYMENT"`
-	PaymentDue     int      `name:"payment-due" help:"Days between an invoice and its due date, with --payment manual." default:"14" env:"PADDOCK_PAYMENT_DUE" placeholder:"DAYS"`
+	PaymentDue     int      `name:"payment-due" help:"Days between an invoice and its due date, with --payment manual; 0 for due at once." default:"14" env:"PADDOCK_PAYMENT_DUE" placeholder:"DAYS"`
 	Transfer       string   `help:"When a profile changes hands: self-service (acceptance is enough) or review (an operator approves each)." enum:"self-service,review" default:"self-service" env:"PADDOCK_TRANSFER"`
 	OperatorAccess string   `name:"operator-access" help:"May operators look into profiles of others: never, ask (the owner allows each look) or logged (at once, with a reason; the owner is told)." enum:"never,ask,logged" default:"logged" env:"PADDOCK_OPERATOR_ACCESS"`
 	WebhookPrivate bool     `name:"webhook-private" help:"Let webhooks lead into private networks and to this machine, and use http." env:"PADDOCK_WEBHOOK_PRIVATE"`
@@ -100,7 +100,7 @@ func (s *Settings) Check() error {
 		errs = append(errs, err)
 	}
 	if s.PaymentDue < 0 || s.PaymentDue > 365 {
-		bad("--payment-due: must be from 1 to 365 days")
+		bad("--payment-due: must be from 0 to 365 days")
 	}
 	if _, err := parseSize(s.ImportMax); err != nil {
 		bad("--import-max: %v", err)

@@ -27,7 +27,7 @@ type Config struct {
 	PublicURL string  // of the console, for links in notices
 	Name      string  // of the installation
 	Payment   Payment // NoPayment when empty
-	DueDays   int     // between an invoice and its due date; DefaultDueDays when 0
+	DueDays   int     // between an invoice and its due date; 0 for due at once
 	Log       *slog.Logger
 }
 

@@ -20,7 +20,6 @@ import (
 // subscribe fills in the settings and joins subscriptions to the life of accounts and profiles.
 func (s *Service) subscribe() {
 	s.config.Payment = cmp.Or(s.config.Payment, NoPayment)
-	s.config.DueDays = cmp.Or(s.config.DueDays, DefaultDueDays)
 	s.profiles.OnDelete(func(ctx context.Context, who auth.Caller, p profile.Profile) error {
 		return s.endAddons(ctx, who, p, fmt.Sprintf("Add-ons of the deleted profile %s ended", p.Name))
 	})

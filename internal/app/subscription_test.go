@@ -134,7 +134,7 @@ func TestSubscription(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		said := subscribe(t, s, ada, row{"plan": "starter"}).Want(t, 200).Text(t)
-		if said != "Subscription Successfully Updated: 49.00 USD until 2026-12-03, on invoice 1" {
+		if said != "Subscription Successfully Updated: 49.00 USD until 3 December 2026, on invoice 1" {
 			t.Error(said)
 		}
 		start, end := time.Date(2026, 11, 3, 14, 15, 0, 0, time.UTC), time.Date(2026, 12, 3, 14, 15, 0, 0, time.UTC)
@@ -173,7 +173,7 @@ func TestSubscription(t *testing.T) {
 			t.Errorf("%+v", prorated)
 		}
 		said = subscribe(t, s, ada, row{"plan": "scale"}).Want(t, 200).Text(t)
-		if said != "Subscription Successfully Updated: 50.00 USD until 2026-12-03, on invoice 2" {
+		if said != "Subscription Successfully Updated: 50.00 USD until 3 December 2026, on invoice 2" {
 			t.Error(said)
 		}
 		subscribe(t, s, ada, limitWish("sms", 100)).Want(t, 200)
@@ -412,7 +412,7 @@ func TestSubscriptionRefuses(t *testing.T) {
 				t.Errorf("%s %s: %d %s", c.method, c.path, a.Status, a.Body)
 			}
 		}
-		if a := s.Call(t, "GET", "/account/payment_method/", starter.Token, nil).Want(t, 200); string(a.Result) != `{"card":null,"balance":{"amount":0,"currency":"usd"}}` {
+		if a := s.Call(t, "GET", "/account/payment_method/", starter.Token, nil).Want(t, 200); string(a.Result) != `{"card":null,"balance":{"amount":0,"currency":"usd"},"balances":[]}` {
 			t.Errorf("%s", a.Result)
 		}
 		// Without payment there are charges and no invoices.
@@ -500,6 +500,39 @@ func TestOperatorsSetPlansAndLimits(t *testing.T) {
 	}, apptest.AtTime(upgraded), manual)
 }
 
+// TestDueAtOnce has invoices that are due when they are issued: they are overdue at once, and told as such when a day old.
+func TestDueAtOnce(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		ada := s.Account(t, "free")
+		subscribe(t, s, ada, row{"plan": "starter"}).Want(t, 200)
+		if is := invoicesOf(t, s, ada); len(is) != 1 || !is[0].Overdue || *is[0].DueAt != upgraded {
+			t.Errorf("%+v", is)
+		}
+		if got := subscriptionOf(t, s, ada); got.PastDue.Due != 4900 {
+			t.Errorf("%+v", got.PastDue)
+		}
+		overdue := func() (n int) {
+			if err := s.App.TellInvoices(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range s.Mails(t) {
+				if m.Subject == "Paddock: Invoice 1 is overdue" {
+					n++
+				}
+			}
+			return n
+		}
+		s.Clock.Set(upgraded.Add(23 * time.Hour))
+		if n := overdue(); n != 0 {
+			t.Errorf("told %d times within a day", n)
+		}
+		s.Clock.Set(upgraded.Add(24 * time.Hour))
+		if n := overdue(); n != 1 {
+			t.Errorf("told %d times after a day", n)
+		}
+	}, apptest.AtTime(upgraded), func(s *app.Settings, _ *app.Options) { s.Payment, s.PaymentDue = "manual", 0 })
+}
+
 func TestVoidInvoice(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		operator := operatorOf(t, s)
@@ -544,7 +577,7 @@ func TestVoidInvoice(t *testing.T) {
 		operator("POST", "/billing/invoice/"+is[3].ID+"/paid", row{"note": "sent back"}).Want(t, 200)
 
 		page := asSession(t, s, ada, ada.Profile)("GET", "/account/invoice/"+is[3].ID+"/page", nil).Want(t, 200)
-		for _, text := range []string{"Credit note 4", "This takes back invoice 1.", "Plan starter, given back", "-49.00 USD", ada.Email} {
+		for _, text := range []string{"Credit note 4", "This takes back invoice 1.", "Plan starter, given back", "-49.00 USD", ada.Email, "<dt>Paid</dt>", "sent back"} {
 			if !strings.Contains(string(page.Body), text) {
 				t.Errorf("the page lacks %q: %s", text, page.Body)
 			}

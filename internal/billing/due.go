@@ -8,17 +8,18 @@ import (
 	"paddock/internal/kit/sqldb"
 )
 
-// Due is what an account has not paid in time.
+// Due is what an account has not paid in time, of one currency: invoices keep that of the catalogue they were issued under.
 type Due struct {
 	Cents    int64
 	Currency string
 	Since    int64 // UTC milliseconds when the first of it fell due
 }
 
-// PastDue tells what accounts have not paid in time, of those given, or of all when there are none given.
-func (s *Service) PastDue(ctx context.Context, of ...id.Account) (map[id.Account]Due, error) {
+// PastDue tells what accounts have not paid in time, of those given, or of all when there are none given: by currency, that
+// which fell due first before the others.
+func (s *Service) PastDue(ctx context.Context, of ...id.Account) (map[id.Account][]Due, error) {
 	if !s.Asks() {
-		return map[id.Account]Due{}, nil
+		return map[id.Account][]Due{}, nil
 	}
 	w := sqldb.NewWhere("status = ?", string(Open)).And("due_at > 0").And("due_at <= ?", s.now())
 	if len(of) > 0 {
@@ -38,13 +39,13 @@ func (s *Service) PastDue(ctx context.Context, of ...id.Account) (map[id.Account
 	rows, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (x row, err error) {
 		return x, r.Scan(&x.account, &x.Cents, &x.Currency, &x.Since)
 	},
-		`SELECT account, CAST(SUM(cents) AS BIGINT), MIN(currency), MIN(due_at) FROM invoice`+w.SQL()+` GROUP BY account ORDER BY account`, w.Args()...)
+		`SELECT account, CAST(SUM(cents) AS BIGINT), currency, MIN(due_at) AS since FROM invoice`+w.SQL()+` GROUP BY account, currency ORDER BY account, since, currency`, w.Args()...)
 	if err != nil {
 		return nil, fmt.Errorf("list what is past due: %w", err)
 	}
-	out := make(map[id.Account]Due, len(rows))
+	out := make(map[id.Account][]Due, len(rows))
 	for _, r := range rows {
-		out[r.account] = r.Due
+		out[r.account] = append(out[r.account], r.Due)
 	}
 	return out, nil
 }

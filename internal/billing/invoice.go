@@ -242,19 +242,23 @@ func (s *Service) lines(ctx context.Context, i id.Invoice) ([]Charge, error) {
 	return out, nil
 }
 
-// pastDue is what an account owes that is due, and the invoice of it that was due first.
-func (s *Service) pastDue(ctx context.Context, a id.Account) (cents int64, first Invoice, err error) {
+// pastDue is what an account owes that is due, by currency, that of the invoice that was due first before the others, and that invoice.
+func (s *Service) pastDue(ctx context.Context, a id.Account) (owed []balance, first id.Invoice, err error) {
 	xs, err := sqldb.All(ctx, s.db, scanInvoice, `SELECT `+invoiceColumns+` FROM invoice WHERE account = $1 AND status = 'open' AND due_at <= $2 ORDER BY due_at, number`, string(a), s.now())
 	if err != nil {
-		return 0, first, fmt.Errorf("read what is due: %w", err)
+		return nil, "", fmt.Errorf("read what is due: %w", err)
 	}
-	for _, x := range xs {
-		cents += x.Cents
+	for i, x := range xs {
+		if i == 0 {
+			first = x.ID
+		}
+		at := slices.IndexFunc(owed, func(b balance) bool { return b.Currency == x.Currency })
+		if at < 0 {
+			owed, at = append(owed, balance{Currency: x.Currency}), len(owed)
+		}
+		owed[at].Amount += x.Cents
 	}
-	if len(xs) > 0 {
-		first = xs[0]
-	}
-	return cents, first, nil
+	return owed, first, nil
 }
 
 // holdInvoice is invoice for a transaction that will settle it.
@@ -385,13 +389,14 @@ func (s *Service) correct(ctx context.Context, who auth.Caller, acc account.Acco
 	return numbers[0], by, nil
 }
 
-// Tell tells accounts of new invoices, and accounts and operators of those that are overdue, each once.
+// Tell tells accounts of new invoices, and accounts and operators of those that are overdue, each once: also of what is due at once
+// not before it is a day old.
 func (s *Service) Tell(ctx context.Context) error {
 	ctx = sqldb.As(ctx, tenant)
 	if err := s.tellAll(ctx, `SELECT `+invoiceColumns+` FROM invoice WHERE told = 0 AND number > $1 ORDER BY number LIMIT 200`, 1); err != nil {
 		return err
 	}
-	return s.tellAll(ctx, `SELECT `+invoiceColumns+` FROM invoice WHERE status = 'open' AND told < 2 AND due_at <= `+fmt.Sprint(s.now())+` AND number > $1 ORDER BY number LIMIT 200`, 2)
+	return s.tellAll(ctx, `SELECT `+invoiceColumns+` FROM invoice WHERE status = 'open' AND told < 2 AND due_at <= `+fmt.Sprint(s.now())+` AND issued_at <= `+fmt.Sprint(s.now()-24*hour)+` AND number > $1 ORDER BY number LIMIT 200`, 2)
 }
 
 func (s *Service) tellAll(ctx context.Context, q string, what int64) error {

@@ -30,8 +30,9 @@ func (s *Service) paymentRoutes() []web.Route {
 type card struct{}
 
 type methodResult struct {
-	Card    *card   `json:"card"`
-	Balance balance `json:"balance"`
+	Card     *card     `json:"card"`
+	Balance  balance   `json:"balance" description:"in the currency of the catalogue"`
+	Balances []balance `json:"balances" description:"of every currency that something is owed in"`
 }
 
 type balance struct {
@@ -40,11 +41,18 @@ type balance struct {
 }
 
 func (s *Service) getMethod(ctx context.Context, who auth.Caller, _ struct{}) (methodResult, error) {
-	var owed int64
-	if err := s.db.QueryRow(ctx, `SELECT COALESCE(SUM(-cents), 0) FROM invoice WHERE account = $1 AND status = 'credit'`, string(who.AccountID)).Scan(&owed); err != nil {
+	owed, err := sqldb.All(ctx, s.db, func(r sqldb.Scanner) (b balance, err error) { return b, r.Scan(&b.Amount, &b.Currency) },
+		`SELECT CAST(SUM(-cents) AS BIGINT), currency FROM invoice WHERE account = $1 AND status = 'credit' GROUP BY currency ORDER BY currency`, string(who.AccountID))
+	if err != nil {
 		return methodResult{}, fmt.Errorf("read credits: %w", err)
 	}
-	return methodResult{Balance: balance{owed, s.plans.Currency()}}, nil
+	out := methodResult{Balance: balance{Currency: s.plans.Currency()}, Balances: append([]balance{}, owed...)}
+	for _, b := range owed {
+		if b.Currency == out.Balance.Currency {
+			out.Balance = b
+		}
+	}
+	return out, nil
 }
 
 type methodInput struct {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -629,7 +630,7 @@ func TestGivesBackInTheCurrencyThatWasPaid(t *testing.T) {
 		m.to(march.AddDate(0, 1, 20))
 		answer, err := m.ask(t.Context(), m.who, request{}, wish{plan: "scale"})
 		ok(t, err)
-		if want := "Subscription Successfully Updated: 66.33 EUR and -16.33 USD until 2026-05-01, on invoice 2"; answer != want {
+		if want := "Subscription Successfully Updated: 66.33 EUR and -16.33 USD until 1 May 2026, on invoice 2"; answer != want {
 			t.Errorf("%q, want %q", answer, want)
 		}
 		xs, err := m.invoices(t.Context(), a.ID, "", 0, 10, 0)
@@ -642,6 +643,23 @@ func TestGivesBackInTheCurrencyThatWasPaid(t *testing.T) {
 		}
 		if want := []string{"3 credit -1633 usd, 1 line in usd", "2 open 6633 eur, 1 line in eur", "1 open 4900 usd, 1 line in usd"}; !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
+		}
+		// Nothing is added up across them.
+		var method methodResult
+		m.want(t, "GET", "/account/payment_method", nil, &method)
+		if want := (methodResult{Balance: balance{0, "eur"}, Balances: []balance{{1633, "usd"}}}); !reflect.DeepEqual(method, want) {
+			t.Errorf("%+v, want %+v", method, want)
+		}
+		var now Subscription
+		m.want(t, "GET", "/account/subscription", nil, &now)
+		if want := []balance{{4900, "usd"}, {6633, "eur"}}; now.PastDue.Due != 4900 || now.PastDue.Currency != "usd" || !slices.Equal(now.PastDue.Amounts, want) ||
+			!strings.HasSuffix(now.PastDue.URL, "/account/invoice/"+string(xs[2].ID)+"/page") {
+			t.Errorf("%+v, want %v", now.PastDue, want)
+		}
+		due, err := m.PastDue(t.Context(), a.ID)
+		ok(t, err)
+		if want := []Due{{4900, "usd", xs[2].DueAt}, {6633, "eur", xs[1].DueAt}}; !slices.Equal(due[a.ID], want) {
+			t.Errorf("%+v, want %+v", due[a.ID], want)
 		}
 		var prorated struct{ Addons []priceOf }
 		m.want(t, "GET", "/pricing/prorated", nil, &prorated)

@@ -48,9 +48,11 @@ type paymentError struct {
 }
 
 type pastDueResult struct {
-	Due      int64  `json:"amount_due"`
-	Attempts int64  `json:"attempt_count"`
-	URL      string `json:"invoice_url"`
+	Due      int64     `json:"amount_due" description:"in the currency of the invoice that was due first"`
+	Currency string    `json:"currency" description:"of amount_due"`
+	Amounts  []balance `json:"amounts" description:"what is due in every currency, that of amount_due first; empty for nothing"`
+	Attempts int64     `json:"attempt_count"`
+	URL      string    `json:"invoice_url" description:"of the invoice that was due first"`
 }
 
 // Subscription is GET /account/subscription.
@@ -108,9 +110,10 @@ func (s *Service) subscription(ctx context.Context, st state, public string) (Su
 	}
 	out := Subscription{Account: st.acc.ID, Plan: st.have.plan.ReportAs, PlanName: st.have.plan.Name, Services: limits(st.have, st.limit), Addons: allAddons(st.cat, st.have),
 		Cycle: cycleResult{web.Millis(st.cycle.from), web.Millis(st.cycle.to)}, Upcoming: st.have.after(st.later, st.cat).cycle(st.cat),
-		Currency: st.cat.Currency(), Payment: s.config.Payment, PastDue: pastDueResult{Due: due}}
-	if due > 0 {
-		out.PastDue.URL = public + "/account/invoice/" + string(first.ID) + "/page"
+		Currency: st.cat.Currency(), Payment: s.config.Payment, PastDue: pastDueResult{Currency: st.cat.Currency(), Amounts: append([]balance{}, due...)}}
+	if len(due) > 0 {
+		out.PastDue.Due, out.PastDue.Currency = due[0].Amount, due[0].Currency
+		out.PastDue.URL = public + "/account/invoice/" + string(first) + "/page"
 	}
 	return out, nil
 }
@@ -269,10 +272,10 @@ func (s *Service) getSummary(ctx context.Context, who auth.Caller, _ struct{}) (
 		return web.Reply{}, err
 	}
 	due, _, err := s.pastDue(ctx, who.AccountID)
-	if err != nil || !st.row && due == 0 {
+	if err != nil || !st.row && len(due) == 0 {
 		return web.Reply{}, err
 	}
-	return web.Reply{Result: summaryResult{PastDue: due > 0, Schedule: !st.later.empty()}}, nil
+	return web.Reply{Result: summaryResult{PastDue: len(due) > 0, Schedule: !st.later.empty()}}, nil
 }
 
 func (s *Service) getCoupon(_ context.Context, _ auth.Caller, in struct {

@@ -35,7 +35,7 @@ type AccountRow struct {
 	Factor    bool       `json:"second_factor"`
 	LastLogin *web.Time  `json:"last_login"`
 	CreatedAt web.Time   `json:"created_at"`
-	PastDue   *Money     `json:"past_due" description:"what it has not paid in time; null for nothing"`
+	PastDue   []Money    `json:"past_due" description:"what it has not paid in time, by currency"`
 }
 
 // Money is whole cents.
@@ -76,8 +76,9 @@ func (s *Service) rows(ctx context.Context, accs []account.Account) ([]AccountRo
 		return nil, err
 	}
 	for i, a := range accs {
-		if d, ok := due[a.ID]; ok {
-			out[i].PastDue = &Money{d.Cents, d.Currency, web.Millis(d.Since)}
+		out[i].PastDue = []Money{}
+		for _, d := range due[a.ID] {
+			out[i].PastDue = append(out[i].PastDue, Money{d.Cents, d.Currency, web.Millis(d.Since)})
 		}
 	}
 	return out, nil

@@ -89,7 +89,7 @@ func (a Alert) Message() string {
 		if a.LastInput == 0 {
 			return fmt.Sprintf("%s has never sent anything; it should be heard every %s.", name, words(every))
 		}
-		return fmt.Sprintf("%s has sent nothing since %s; it should be heard every %s.", name, clock.FromMillis(a.LastInput).Format(time.RFC3339), words(every))
+		return fmt.Sprintf("%s has sent nothing since %s; it should be heard every %s.", name, clock.FromMillis(a.LastInput).Format("2 January 2006, 15:04 UTC"), words(every))
 	case Recovered:
 		return fmt.Sprintf("%s sends again.", name)
 	}

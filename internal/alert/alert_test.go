@@ -588,11 +588,11 @@ func TestTidy(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	for want, a := range map[string]Alert{
-		"Data Output reached 80% of the limit: 8 of 10.":                                         {Kind: Limit, Service: plan.Output, Threshold: 80, Used: 8, Allowed: 10},
-		"File Storage reached 100% of the limit: 2.5 of 2.5.":                                    {Kind: Limit, Service: plan.FileStorage, Threshold: 100, Used: 2_500_000, Allowed: 2_500_000},
-		"Pump has never sent anything; it should be heard every 15 minutes.":                     {Kind: Silent, Device: "d", DeviceName: "Pump", Every: 900_000},
-		"d has sent nothing since 2026-11-15T12:00:00Z; it should be heard every day.":           {Kind: Silent, Device: "d", Every: 86_400_000, LastInput: clock.Millis(noon)},
-		"Pump has sent nothing since 2026-11-15T12:00:00Z; it should be heard every 90 seconds.": {Kind: Silent, DeviceName: "Pump", Every: 90_000, LastInput: clock.Millis(noon)},
+		"Data Output reached 80% of the limit: 8 of 10.":                                                {Kind: Limit, Service: plan.Output, Threshold: 80, Used: 8, Allowed: 10},
+		"File Storage reached 100% of the limit: 2.5 of 2.5.":                                           {Kind: Limit, Service: plan.FileStorage, Threshold: 100, Used: 2_500_000, Allowed: 2_500_000},
+		"Pump has never sent anything; it should be heard every 15 minutes.":                            {Kind: Silent, Device: "d", DeviceName: "Pump", Every: 900_000},
+		"d has sent nothing since 15 November 2026, 12:00 UTC; it should be heard every day.":           {Kind: Silent, Device: "d", Every: 86_400_000, LastInput: clock.Millis(noon)},
+		"Pump has sent nothing since 15 November 2026, 12:00 UTC; it should be heard every 90 seconds.": {Kind: Silent, DeviceName: "Pump", Every: 90_000, LastInput: clock.Millis(noon)},
 		"Pump sends again.": {Kind: Recovered, DeviceName: "Pump"},
 	} {
 		if got := a.Message(); got != want {

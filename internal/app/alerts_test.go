@@ -254,7 +254,7 @@ func TestSilentDevices(t *testing.T) {
 		s.Clock.Advance(2*time.Minute + 16*time.Second)
 		var told []alertRow
 		soon(t, "the silence", func() bool { told = alertsOf(t, s, a.Token, "open=true&device="+device); return len(told) == 1 })
-		if told[0].Kind != "silent" || told[0].Message != "Pump has sent nothing since 2026-11-22T12:45:22Z; it should be heard every 2 minutes." {
+		if told[0].Kind != "silent" || told[0].Message != "Pump has sent nothing since 22 November 2026, 12:45 UTC; it should be heard every 2 minutes." {
 			t.Errorf("%+v", told[0])
 		}
 		x := listen(t, s, a.Token, "limits,notification")

@@ -262,7 +262,7 @@ func TestStatements(t *testing.T) {
 		t.Run("a month is issued when it is over and counted, and bad ones are refused", func(t *testing.T) {
 			for _, at := range []time.Time{s.Clock.Now(), decemberOne.Add(-time.Millisecond)} {
 				s.Clock.Set(at)
-				if a := s.Call(t, "POST", "/billing/statement", owner.Token, row{"month": "2026-11"}).Want(t, 400); !strings.HasPrefix(a.Message, "month: can be issued from 2026-12-01T01:00:00Z on") {
+				if a := s.Call(t, "POST", "/billing/statement", owner.Token, row{"month": "2026-11"}).Want(t, 400); !strings.HasPrefix(a.Message, "month: can be issued from 1 December 2026, 01:00 UTC on") {
 					t.Error(a.Message)
 				}
 			}
@@ -294,7 +294,7 @@ func TestStatements(t *testing.T) {
 		t.Run("the page is whole, escapes what people wrote, and allows no script", func(t *testing.T) {
 			a := s.Call(t, "GET", "/billing/statement/"+harbourID+"?format=html", owner.Token, nil).Want(t, 200)
 			page := string(a.Body)
-			for _, want := range []string{"Statement 1 for 2026-11", "Port &lt;b&gt;Authority&lt;/b&gt;", "&lt;/style&gt;&lt;script&gt;alert(1)&lt;/script&gt;", "VAT 19 %", ">62.48<", "2026-11-01 – 2026-11-30", "1,500 record-months", "0.333 per 100"} {
+			for _, want := range []string{"Statement 1 for 2026-11", "Port &lt;b&gt;Authority&lt;/b&gt;", "&lt;/style&gt;&lt;script&gt;alert(1)&lt;/script&gt;", "VAT 19 %", ">62.48<", "1 November 2026 – 30 November 2026", "1,500 record-months", "0.333 per 100"} {
 				if !strings.Contains(page, want) {
 					t.Errorf("the page lacks %q", want)
 				}

@@ -400,7 +400,7 @@ func (b Budget) events(x standing, name string, shares []int64) []notify.Event {
 		out = append(out, notify.Event{To: reached.To, Kind: notify.Overrun, Page: reached.Page, Action: reached.Action, Title: "Budget of " + short + ": expected to be overrun",
 			Items: []notify.Item{{Data: data(nil), Message: fmt.Sprintf("%s has cost %s in this cycle and is expected to have cost %s when it ends on %s. Its budget is %s.",
 				capital(what), money(toCents(sum.micro), b.Currency), money(toCents(sum.expected), b.Currency),
-				clock.FromMillis(x.to).In(x.acc.Location()).Format(time.DateOnly), money(b.Cents, b.Currency))}}})
+				clock.FromMillis(x.to).In(x.acc.Location()).Format(printedDay), money(b.Cents, b.Currency))}}})
 	}
 	if len(reached.Items) > 0 {
 		reached.Title = fmt.Sprintf("Budget of %s: %d %% reached", short, shares[0])

@@ -191,7 +191,7 @@ func (s *Service) getInvoice(ctx context.Context, who auth.Caller, in invoicePat
 //go:embed invoice.html
 var invoiceHTML string
 
-var invoiceTemplate = template.Must(template.New("invoice").Funcs(template.FuncMap{"money": money, "day": func(t web.Time) string { return t.Time().Format("2006-01-02") },
+var invoiceTemplate = template.Must(template.New("invoice").Funcs(template.FuncMap{"money": money, "day": func(t web.Time) string { return t.Time().UTC().Format(printedDay) },
 	"upper": strings.ToUpper}).Parse(invoiceHTML))
 
 func (s *Service) getInvoicePage(ctx context.Context, who auth.Caller, in invoicePath) (web.Raw, error) {

@@ -63,7 +63,7 @@ func (s *Service) Issue(ctx context.Context, who auth.Caller, month string, prof
 		return out, err
 	}
 	if ends := b.whole.to + settled; s.now() < ends {
-		return out, fault.Field("month", "can be issued from %s on, when every hour of it is counted", clock.FromMillis(ends).Format(time.RFC3339))
+		return out, fault.Field("month", "can be issued from %s on, when every hour of it is counted", clock.FromMillis(ends).Format(printedDay+", 15:04 UTC"))
 	}
 	if b.cards.passOn(ByUse) {
 		waits, err := s.unrated(ctx, b.account.ID, b.whole)

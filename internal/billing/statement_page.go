@@ -46,7 +46,7 @@ func (s *Service) page(ctx context.Context, to io.Writer, st Statement) error {
 		Lines                          []printedLine
 		Subtotal, Tax, TaxLabel, Total string
 	}{S: st, Currency: strings.ToUpper(st.Currency), Policy: pagePolicy, Style: template.CSS(statementCSS), Logo: template.URL(logo), First: first, Last: last,
-		Issued:   clock.FromMillis(st.IssuedAt).UTC().Format("2006-01-02 15:04 UTC"),
+		Issued:   clock.FromMillis(st.IssuedAt).UTC().Format(printedDay + ", 15:04 UTC"),
 		Subtotal: grouped(decimal(st.Subtotal, 2)), TaxLabel: st.taxLabel(), Total: grouped(decimal(st.Total, 2))}
 	d.Heading = fmt.Sprintf("Statement %d for %s", st.Number, st.Month)
 	if st.Kind == OfCorrected {

@@ -59,13 +59,13 @@ func (e Entry) price() string {
 	return ""
 }
 
-// span is the first and the last day of the statement, in its time zone.
+// span is the first and the last day of the statement, in its time zone, as its page has them.
 func (s Statement) span() (first, last string) {
 	loc, err := time.LoadLocation(s.Zone)
 	if err != nil {
 		loc = time.UTC
 	}
-	return clock.FromMillis(s.From).In(loc).Format(time.DateOnly), clock.FromMillis(s.To - 1).In(loc).Format(time.DateOnly)
+	return clock.FromMillis(s.From).In(loc).Format(printedDay), clock.FromMillis(s.To - 1).In(loc).Format(printedDay)
 }
 
 var tableHead = []string{"statement", "issued_at", "month", "profile", "profile_name", "customer_reference", "customer_name", "kind", "item", "text",

@@ -232,8 +232,11 @@ func money(cents int64, currency string) string {
 	return fmt.Sprintf("%s%d.%02d %s", sign, cents/100, cents%100, strings.ToUpper(currency))
 }
 
+// printedDay is a day in sentences and on pages, for whatever order of day and month their readers are used to.
+const printedDay = "2 January 2006"
+
 // day is an instant in a sentence.
-func day(ms int64) string { return clock.FromMillis(ms).UTC().Format("2006-01-02") }
+func day(ms int64) string { return clock.FromMillis(ms).UTC().Format(printedDay) }
 
 // cancelLater forgets what waits for the renewal. It returns not_found when nothing does.
 func (s *Service) cancelLater(ctx context.Context, who auth.Caller) error {

@@ -31,6 +31,7 @@ test("the console in Portuguese", async ({ page, person, paddock, look }) => {
     ...["", "/devices", "/profile", "/usage", "/team", "/tokens", "/more", "/alerts", "/limits"].map((name) => profile + name),
     ...["profiles", "staff", "cost", "account", "operator"].map((name) => `${paddock.url}/console/${name}`),
   ];
+  await lia.api("PUT", "/account", { options: { date_format: "DD.MM.YYYY" } });
   await page.goto(`${profile}/devices`);
 
   await test.step("the account's menu changes it, at once", async () => {
@@ -44,6 +45,7 @@ test("the console in Portuguese", async ({ page, person, paddock, look }) => {
     for (const url of pages) {
       await page.goto(url);
       expect((await labels(page)).filter((text) => english.has(text)), url).toEqual([]);
+      expect(await page.locator("body").innerText(), url).not.toMatch(/\b20\d\d-\d\d-\d\d\b/);
     }
     await page.goto(`${profile}/devices`);
     await look("language-devices");

@@ -1,5 +1,6 @@
 // Looks for words in one language only: text in a page instead of the catalogue, a text that another language says just as
-// English does, and numbers or times that are written as the browser likes instead of in the language of the page.
+// English does, numbers or times that are written as the browser likes instead of in the language of the page, and days that are not
+// written as the account likes.
 // That every language has every text is the compiler's to see. Part of `npm run lint`.
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
@@ -32,9 +33,17 @@ for (const file of files(src)) {
     }
     if (ts.isNewExpression(node) && node.expression.getText(tree).startsWith("Intl.") && own(node.arguments?.[0]) && !asked(node))
       say(node, "formats need the locale of the texts");
+    if (ts.isNewExpression(node) && node.expression.getText(tree) === "Intl.DateTimeFormat" && dated(node) && !file.endsWith(join("ui", "formats.ts")))
+      say(node, "days are written by ui/formats.ts, as the account likes them");
     if (ts.isCallExpression(node) && /\.toLocale(|Date|Time)String$/.test(node.expression.getText(tree)) && own(node.arguments[0]))
       say(node, "formats need the locale of the texts");
   });
+}
+
+/** Whether a format writes days for people; one of a fixed language is for code. */
+function dated(node) {
+  const [language, options] = node.arguments ?? [];
+  return language !== undefined && !ts.isStringLiteral(language) && options !== undefined && /\b(day|dateStyle)\s*:/.test(options.getText());
 }
 
 const english = join(src, "texts/en");

@@ -64,6 +64,8 @@ interface Dates {
   /** The time of day. */
   clock: (iso: string) => string;
   range: (from: string, to: string) => string;
+  /** As near as a sentence has it: of today the time alone, else the day and the time. */
+  near: (iso: string) => string;
 }
 
 /** Formats ISO times in the account's zone as days, and to the minute. */
@@ -76,6 +78,7 @@ export function useDates(): Dates {
       day,
       minute: (iso) => `${day(iso)}, ${clock(iso)}`,
       clock,
+      near: (iso) => (day(iso) === format.day(Date.now()) ? clock(iso) : `${day(iso)}, ${clock(iso)}`),
       // The end itself is no part of a stretch of time.
       range: (from, to) => {
         const last = format.day(Math.max(Date.parse(from), Date.parse(to) - 1));

@@ -53,6 +53,8 @@ export const numberText = (n: number, options: Intl.NumberFormatOptions, as?: Fo
 
 export interface TimeFormat {
   day: (at: Date | number) => string;
+  /** The day without its year, the month in letters: for sentences about what is near, and for axes. */
+  short: (at: Date | number) => string;
   /** The time of day, to the minute. */
   clock: (at: Date | number) => string;
   /** The time of day, to the second. */
@@ -69,6 +71,8 @@ export function timeFormat(timeZone: string, as: Formats = formats()): TimeForma
     as.time_format === "12" ? { hour: "numeric", minute: "2-digit", hourCycle: "h12" } : { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   const minutes = new Intl.DateTimeFormat(locale, { timeZone, ...hours });
   const seconds = new Intl.DateTimeFormat(locale, { timeZone, ...hours, second: "2-digit" });
+  // Whoever writes the month first, or the day, has it so here too; of a year that comes first nothing follows.
+  const order = /^(D|M)/.exec(as.date_format)?.[0];
   const part = (format: Intl.DateTimeFormat, at: Date | number, type: string) => format.formatToParts(at).find((p) => p.type === type)?.value ?? "";
   return {
     day: (at) => {
@@ -85,6 +89,11 @@ export function timeFormat(timeZone: string, as: Formats = formats()): TimeForma
       };
       return as.date_format.replace(/YYYY|YY|MMMM|MMM|MM|M|DD|D/g, (word) => words[word]?.() ?? word);
     },
+    short: (at) => {
+      if (!order) return short.format(at);
+      const words = [part(short, at, "day"), part(short, at, "month")];
+      return (order === "D" ? words : words.reverse()).join(" ");
+    },
     clock: (at) => minutes.format(at),
     second: (at) => seconds.format(at),
   };
@@ -92,8 +101,13 @@ export function timeFormat(timeZone: string, as: Formats = formats()): TimeForma
 
 const utc = "UTC";
 
+const noon = (day: string): Date => new Date(`${day}T12:00:00Z`);
+
 /** A day of the calendar such as 2026-11-22. */
-export const dayText = (day: string): string => timeFormat(utc).day(new Date(`${day}T00:00:00Z`));
+export const dayText = (day: string): string => timeFormat(utc).day(noon(day));
+
+/** The same without its year; see TimeFormat. */
+export const shortDay = (day: string): string => timeFormat(utc).short(noon(day));
 
 /** A month of the calendar such as 2026-11. */
 export const monthText = (month: string): string =>

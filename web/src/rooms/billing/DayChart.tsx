@@ -6,7 +6,7 @@ import "uplot/dist/uPlot.min.css";
 import { t } from "../../texts";
 import { plotLooks } from "../../ui/plot";
 import { microText } from "./money";
-import { dayText } from "./range";
+import { dayText, shortDay } from "./range";
 import type { Day } from "./sums";
 
 const height = 180;
@@ -29,7 +29,7 @@ export default function DayChart({ days, currency }: { days: Day[]; currency: st
         y: { range: (_plot, min, max) => [Math.min(0, min * 1.1), Math.max(max * 1.1, min < 0 ? 0 : 0.01)] },
       },
       axes: [
-        { ...axis, grid: { show: false }, space: 90, incrs: [1, 2, 5, 10, 20, 50, 100, 200], values: (_plot, at) => at.map((n) => (days[n] ? dayText(days[n].day) : "")) },
+        { ...axis, grid: { show: false }, space: 90, incrs: [1, 2, 5, 10, 20, 50, 100, 200], values: (_plot, at) => at.map((n) => (days[n] ? shortDay(days[n].day) : "")) },
         { ...axis, size: 72, values: (_plot, at) => at.map((n) => microText(n * 1e6, currency)) },
       ],
       series: [{}, { stroke: bar, fill: `${bar}66`, width: 1, paths: uPlot.paths.bars?.({ size: [0.7, 48] }), points: { show: false } }],

@@ -29,4 +29,4 @@ export function ofMonth(month: string): Range {
   return { from: `${month}-01`, to: last.toISOString().slice(0, 10) };
 }
 
-export { dayText, monthText } from "../../ui/formats";
+export { dayText, monthText, shortDay } from "../../ui/formats";

@@ -5,6 +5,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { locale, t } from "../../texts";
 import { useZone, valueText } from "../../ui/format";
+import { timeFormat } from "../../ui/formats";
 import { plotLooks } from "../../ui/plot";
 import type { Series } from "./series";
 
@@ -94,18 +95,16 @@ export default function Chart({ series, averaged, onZoom }: Props) {
 
 /** Words under the time axis in the reader's language: the time of day, and the date where it is a new one. */
 function timeLabels(zone: string): uPlot.Axis.DynamicValues {
-  const date = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: zone });
   const month = new Intl.DateTimeFormat(locale, { month: "short", year: "numeric", timeZone: zone });
-  const minutes = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", timeZone: zone });
-  const seconds = new Intl.DateTimeFormat(locale, { timeStyle: "medium", timeZone: zone });
+  const { short, clock, second } = timeFormat(zone);
   return (_plot, splits, _axis, _space, step) => {
     let before = "";
     return splits.map((split) => {
       const at = new Date(split * 1000);
       if (step >= 28 * 86_400) return month.format(at);
-      const day = date.format(at);
+      const day = short(at);
       if (step >= 86_400) return day;
-      const time = (step < 60 ? seconds : minutes).format(at);
+      const time = (step < 60 ? second : clock)(at);
       const label = day === before ? time : `${time}\n${day}`;
       before = day;
       return label;
@@ -130,7 +129,7 @@ function padded(_plot: uPlot, min: number, max: number): uPlot.Range.MinMax {
 
 /** Writes value and time of the point under the cursor into the chart. */
 function showAtCursor(unit: string | undefined, zone: string) {
-  const format = new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "medium", timeZone: zone });
+  const { day, second } = timeFormat(zone);
   let note: HTMLDivElement | undefined;
   return (plot: uPlot): void => {
     if (!note?.isConnected) {
@@ -143,6 +142,6 @@ function showAtCursor(unit: string | undefined, zone: string) {
     const value = index == null ? undefined : plot.data[1]?.[index];
     note.hidden = time === undefined || value == null;
     if (time !== undefined && value != null)
-      note.textContent = `${valueText(value, unit)} · ${format.format(new Date(time * 1000))}`;
+      note.textContent = `${valueText(value, unit)} · ${day(time * 1000)}, ${second(time * 1000)}`;
   };
 }

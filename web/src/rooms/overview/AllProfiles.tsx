@@ -6,7 +6,7 @@ import { type ReactNode, useEffect, useState } from "react";
 import { t } from "../../texts";
 import { Empty } from "../../ui/Empty";
 import { ErrorNote } from "../../ui/ErrorNote";
-import { amount, count } from "../../ui/format";
+import { amount, count, useDates } from "../../ui/format";
 import { TextLink } from "../../ui/links";
 import { Loading } from "../../ui/Loading";
 import { tagText } from "../../ui/TagRows";
@@ -17,7 +17,7 @@ import { BulkBar, type Chosen, mostChosen } from "./Bulk";
 import { Dot } from "./Dot";
 import { allRows, type CostTotals, type Overview, overviewQuery, type OverviewRow, pageSize } from "./queries";
 import { type Column, columns, type OverviewSearch, statuses } from "./search";
-import { dayText, list, serviceName, useWhen } from "./words";
+import { list, nearDay, serviceName } from "./words";
 
 const route = getRouteApi("/_in/profiles");
 
@@ -164,7 +164,7 @@ const numbers: Column[] = ["devices", "refusals_24h", "members", "cost"];
 const largest: Column[] = ["tightest", "last_input", ...numbers];
 
 function TableOf({ data, search, change, chosen, choose }: ViewProps) {
-  const when = useWhen();
+  const dates = useDates();
   const cost = data.totals.cost;
   const shown = columns.filter((column) => column !== "cost" || cost !== null);
   const all = data.profiles.every((row) => chosen[row.id] !== undefined);
@@ -218,7 +218,7 @@ function TableOf({ data, search, change, chosen, choose }: ViewProps) {
               <Table.Td miw={130}>
                 <Tightest row={row} />
               </Table.Td>
-              <Table.Td className="nowrap">{row.last_input ? when.at(row.last_input) : <Dim>{t.overview.never}</Dim>}</Table.Td>
+              <Table.Td className="nowrap">{row.last_input ? dates.near(row.last_input) : <Dim>{t.overview.never}</Dim>}</Table.Td>
               <Table.Td ta="right">
                 {count(row.devices)}
                 {row.silent_devices > 0 && (
@@ -293,7 +293,7 @@ function sumLines(cost: CostTotals): { label: string; micro: number; sum?: boole
 }
 
 function CardsOf({ data, search, change, chosen, choose }: ViewProps) {
-  const when = useWhen();
+  const dates = useDates();
   const cost = data.totals.cost;
   return (
     <Stack gap="sm">
@@ -320,7 +320,7 @@ function CardsOf({ data, search, change, chosen, choose }: ViewProps) {
             {row.tightest && <Tightest row={row} />}
             <Text size="xs" c="dimmed">
               {[
-                `${t.overview.lastInput}: ${row.last_input ? when.at(row.last_input) : t.overview.never}`,
+                `${t.overview.lastInput}: ${row.last_input ? dates.near(row.last_input) : t.overview.never}`,
                 t.overview.deviceCount(count(row.devices), row.devices),
                 row.refusals_24h > 0 ? `${t.overview.refusals}: ${count(row.refusals_24h)}` : "",
                 row.cost ? microText(row.cost.micro, row.cost.currency) : "",
@@ -459,7 +459,7 @@ function Tightest({ row: { tightest } }: { row: OverviewRow }) {
       </Progress.Root>
       {tightest.runs_out_on && tightest.share < 1 && (
         <Text size="xs" c="dimmed">
-          {t.overview.runsOut(dayText(tightest.runs_out_on))}
+          {t.overview.runsOut(nearDay(tightest.runs_out_on))}
         </Text>
       )}
     </Stack>

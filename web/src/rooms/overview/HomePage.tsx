@@ -4,7 +4,7 @@ import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
 import { t } from "../../texts";
 import { ErrorNote } from "../../ui/ErrorNote";
-import { amount, count } from "../../ui/format";
+import { amount, count, useDates } from "../../ui/format";
 import { ButtonLink, TextLink } from "../../ui/links";
 import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
@@ -17,7 +17,7 @@ import { type Health, activityQuery, healthQuery, type ServiceUse, useAsk, useRe
 import { RaiseForm } from "./RaiseForm";
 import { Refusals } from "./Refusals";
 import { Today } from "./Today";
-import { dayText, limitName, list, sentence, serviceName, useWhen } from "./words";
+import { limitName, list, nearDay, sentence, serviceName, useWhen } from "./words";
 
 const route = getRouteApi("/_in/p/$profileId/");
 
@@ -154,7 +154,7 @@ function Sentence({ profileId, health, raising, raise, raised, setRaised }: Sent
 
 /** What one can do about services that are used up or nearly so: raise them, or ask who may. */
 function Remedy({ profileId, health, offered, raise }: { profileId: string; health: Health; offered: ServiceUse[]; raise: (service: string) => void }) {
-  const when = useWhen();
+  const dates = useDates();
   const ask = useAsk(profileId);
   if (health.may_raise && health.only_profile)
     return (
@@ -187,7 +187,7 @@ function Remedy({ profileId, health, offered, raise }: { profileId: string; heal
         {offered.map((use, at) =>
           use.asked_at ? (
             <Text key={use.service} size="sm">
-              {t.overview.asked(health.owner.name, when.at(use.asked_at))}
+              {t.overview.asked(health.owner.name, dates.near(use.asked_at))}
             </Text>
           ) : (
             <Button
@@ -214,7 +214,7 @@ function Services({ uses }: { uses: ServiceUse[] }) {
       {uses.map((use) => {
         const percent = Math.min(100, Math.floor((use.share ?? 0) * 100));
         const notes = [
-          use.runs_out_on && use.limit !== null ? t.overview.runsOut(dayText(use.runs_out_on)) : "",
+          use.runs_out_on && use.limit !== null ? t.overview.runsOut(nearDay(use.runs_out_on)) : "",
           use.limit !== null && use.resets_at ? t.overview.resets(when.day(use.resets_at)) : "",
           use.policy === "pool" ? t.overview.pool : use.policy === "overage" ? t.overview.overage : "",
         ].filter(Boolean);
@@ -250,7 +250,7 @@ function Services({ uses }: { uses: ServiceUse[] }) {
 }
 
 function Silent({ profileId, health }: { profileId: string; health: Health }) {
-  const when = useWhen();
+  const dates = useDates();
   const { count: silent, devices } = health.silent;
   return (
     <Section title={t.overview.silentTitle}>
@@ -261,7 +261,7 @@ function Silent({ profileId, health }: { profileId: string; health: Health }) {
               {device.name}
             </TextLink>
             <Text size="sm" c="dimmed">
-              {device.last_input ? t.overview.silentSince(when.at(device.last_input)) : t.overview.silentNever}
+              {device.last_input ? t.overview.silentSince(dates.near(device.last_input)) : t.overview.silentNever}
             </Text>
           </Group>
         ))}
@@ -301,7 +301,7 @@ function FirstSteps({ profileId, devices }: { profileId: string; devices: number
 
 /** Who changed what last, for those who may know. */
 function Activity({ profileId }: { profileId: string }) {
-  const when = useWhen();
+  const dates = useDates();
   const events = useQuery(activityQuery(profileId));
   return (
     <Section title={t.overview.activity}>
@@ -319,7 +319,7 @@ function Activity({ profileId }: { profileId: string }) {
               {event.message}
             </Text>
             <Text size="sm" c="dimmed">
-              {event.you ? t.audit.you : event.name} · {when.at(event.date)}
+              {event.you ? t.audit.you : event.name} · {dates.near(event.date)}
             </Text>
           </Group>
         ))}

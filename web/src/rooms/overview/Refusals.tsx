@@ -3,12 +3,12 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { t } from "../../texts";
 import { ErrorNote } from "../../ui/ErrorNote";
-import { count } from "../../ui/format";
+import { count, useDates } from "../../ui/format";
 import { TextLink } from "../../ui/links";
 import { Loading } from "../../ui/Loading";
 import { Section } from "../../ui/Section";
 import { type Health, type RefusalSum, refusalsQuery } from "./queries";
-import { limitName, useWhen } from "./words";
+import { limitName } from "./words";
 
 interface Props {
   profileId: string;
@@ -18,7 +18,7 @@ interface Props {
 
 /** What limits refused in a day, by limit; each opens to why, and what to do. */
 export function Refusals({ profileId, health, raise }: Props) {
-  const when = useWhen();
+  const dates = useDates();
   const [open, setOpen] = useState<string | null>(null);
   const { groups } = health.refusals;
   return (
@@ -40,7 +40,7 @@ export function Refusals({ profileId, health, raise }: Props) {
                     {[
                       t.overview.refusedSum(count(group.requests), group.requests),
                       group.points_lost > 0 ? t.overview.lost(count(group.points_lost), group.points_lost) : "",
-                      t.overview.lastAt(when.at(group.last)),
+                      t.overview.lastAt(dates.near(group.last)),
                     ]
                       .filter(Boolean)
                       .join(" · ")}
@@ -71,7 +71,7 @@ function reason(group: RefusalSum, service: boolean, stock: boolean): string {
 }
 
 function Why({ profileId, health, group, raise }: Props & { group: RefusalSum }) {
-  const when = useWhen();
+  const dates = useDates();
   const rows = useQuery(refusalsQuery(profileId, group.limit, group.scope));
   const use = health.services.find((one) => one.service === group.limit);
   const may = health.may_raise && !health.only_profile && use !== undefined && use.allocation !== null;
@@ -107,7 +107,7 @@ function Why({ profileId, health, group, raise }: Props & { group: RefusalSum })
           <Table.Tbody>
             {rows.data.map((row) => (
               <Table.Tr key={`${row.minute} ${row.device} ${row.route}`}>
-                <Table.Td className="nowrap">{when.at(row.minute)}</Table.Td>
+                <Table.Td className="nowrap">{dates.near(row.minute)}</Table.Td>
                 <Table.Td>
                   {row.device ? (
                     <TextLink to="/p/$profileId/devices/$deviceId" params={{ profileId, deviceId: row.device }} search={{ tab: "requests" }} size="sm" className="mono">

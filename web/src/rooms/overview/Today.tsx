@@ -1,15 +1,14 @@
 import { Group, Stack, Text } from "@mantine/core";
 import { t } from "../../texts";
-import { count } from "../../ui/format";
+import { count, useDates } from "../../ui/format";
 import type { Health } from "./queries";
-import { useWhen } from "./words";
 
 const height = 72;
 const hoursOfDay = 24;
 
 /** The points of today, a bar for each hour. */
 export function Today({ health }: { health: Health }) {
-  const when = useWhen();
+  const dates = useDates();
   const { hours, points_today: sum } = health;
   const most = Math.max(1, ...hours.map((hour) => hour.points));
   const slots = Math.max(hoursOfDay, hours.length);
@@ -36,17 +35,17 @@ export function Today({ health }: { health: Health }) {
           const tall = hour.points > 0 ? Math.max(3, (hour.points / most) * (height - 4)) : 0;
           return (
             <rect key={hour.time} x={at * 10 + 1.5} y={height - tall} width={7} height={tall} fill="var(--mantine-color-paddock-6)">
-              <title>{t.overview.hourPoints(when.hour(hour.time), count(hour.points))}</title>
+              <title>{t.overview.hourPoints(dates.clock(hour.time), count(hour.points))}</title>
             </rect>
           );
         })}
       </svg>
       <Group justify="space-between">
         <Text size="xs" c="dimmed">
-          {hours[0] ? when.hour(hours[0].time) : ""}
+          {hours[0] ? dates.clock(hours[0].time) : ""}
         </Text>
         <Text size="xs" c="dimmed">
-          {health.last_input ? `${t.overview.lastInput}: ${when.at(health.last_input)}` : ""}
+          {health.last_input ? `${t.overview.lastInput}: ${dates.near(health.last_input)}` : ""}
         </Text>
       </Group>
     </Stack>

@@ -1,7 +1,8 @@
 // How profiles are, in words.
 import { useMemo } from "react";
-import { locale, t } from "../../texts";
-import { count, useTimeFormat, useZone } from "../../ui/format";
+import { t } from "../../texts";
+import { count, useTimeFormat } from "../../ui/format";
+import { dayText, shortDay } from "../../ui/formats";
 import type { Health } from "./queries";
 import type { Status } from "./search";
 
@@ -23,31 +24,31 @@ export interface When {
   at: (iso: string) => string;
   /** The day of an instant. */
   day: (iso: string) => string;
-  hour: (iso: string) => string;
 }
 
-/** Instants in the account's zone, as short as a sentence has them. */
+/** A year that is left out must be plain from the day. */
+const aYear = 300 * 86_400_000;
+
+const isNear = (at: number): boolean => Math.abs(at - Date.now()) < aYear;
+
+/** Instants in the account's zone, as short as the sentence about a profile has them. */
 export function useWhen(): When {
-  const zone = useZone();
   const format = useTimeFormat();
   return useMemo(() => {
-    const days = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: zone });
-    const day = (iso: string) => days.format(new Date(iso));
-    const hour = (iso: string) => format.clock(new Date(iso));
+    const day = (iso: string) => (isNear(Date.parse(iso)) ? format.short : format.day)(new Date(iso));
     return {
       day,
-      hour,
       at: (iso) => {
-        const recent = day(iso) === days.format(new Date()) && Date.now() - Date.parse(iso) < 86_400_000;
-        return recent ? hour(iso) : `${day(iso)}, ${hour(iso)}`;
+        const today = format.day(new Date(iso)) === format.day(Date.now());
+        const hour = format.clock(new Date(iso));
+        return today ? hour : `${day(iso)}, ${hour}`;
       },
     };
-  }, [zone, format]);
+  }, [format]);
 }
 
-/** A day of the calendar, YYYY-MM-DD, as people write it. */
-export const dayText = (day: string): string =>
-  new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: "UTC" }).format(new Date(`${day}T12:00:00Z`));
+/** A day of the calendar, YYYY-MM-DD, as short as that. */
+export const nearDay = (day: string): string => (isNear(Date.parse(day)) ? shortDay : dayText)(day);
 
 /** The one sentence about a profile. */
 export function sentence(health: Health, when: When): string {
@@ -71,7 +72,7 @@ export function sentence(health: Health, when: When): string {
     }
     case "near":
       return near
-        ? w.nearSentence(serviceName(near.service), Math.floor((near.share ?? 0) * 100), near.runs_out_on ? dayText(near.runs_out_on) : "")
+        ? w.nearSentence(serviceName(near.service), Math.floor((near.share ?? 0) * 100), near.runs_out_on ? nearDay(near.runs_out_on) : "")
         : w.okSentence(points, health.points_today, silent);
     case "new":
       return w.newSentence;

@@ -4,13 +4,15 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
 import { ApiError } from "../../api/client";
-import { locale, t } from "../../texts";
+import { t } from "../../texts";
 import type { Invitation, Within } from "../../api/types";
 import { ErrorNote } from "../../ui/ErrorNote";
+import { timeFormat } from "../../ui/formats";
 import { Gate } from "../../ui/Gate";
 import { ButtonLink } from "../../ui/links";
 import { Loading } from "../../ui/Loading";
 import { newPerson } from "../account/PersonFields";
+import { ownZone } from "../account/zones";
 import { SignInForm } from "../account/SignInForm";
 import { type Guest, invitationQuery, useAccept, useAskAgain, useDecline } from "./queries";
 import { restriction } from "./terms";
@@ -182,5 +184,5 @@ function heading(data: Invitation): string {
 
 /** A date in the time zone of this browser: nobody is signed in. */
 function day(iso: string | null | undefined): string {
-  return iso ? new Date(iso).toLocaleDateString(locale, { dateStyle: "long" }) : "";
+  return iso ? timeFormat(ownZone).day(new Date(iso)) : "";
 }

@@ -142,6 +142,15 @@ test("use, allocation and limits", async ({ page, paddock, person, complaints })
     await expect(cell("Data input of Ada")).toHaveValue("300");
   });
 
+  await test.step("the chart's limit is what held then", async () => {
+    const month = new Date().toISOString().slice(0, 8);
+    const steps = await ada.api<{ time: string; limit: number | null }[]>("GET", `/profile/${ada.profile}/statistics/limits?service=input&start_date=${month}01`);
+    expect(steps.map(({ limit }) => limit).slice(-2)).toEqual([200, 300]);
+    await page.goto(`${paddock.url}/console/p/${ada.profile}/usage`);
+    await expect(page.getByText(/^The limit was .*from \S+, \S+ 200, from \S+, \S+ 300\.$/)).toBeVisible();
+    await expect(page.locator(".recharts-reference-line")).not.toHaveCount(0);
+  });
+
   await test.step("in the first hour of a cycle there is nothing to work out", async () => {
     await page.goto(`${paddock.url}/console/cost/what-if`);
     await page.getByRole("button", { name: "Work it out" }).click();

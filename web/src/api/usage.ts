@@ -13,6 +13,9 @@ export type RefusalGroup = Answer<"LimitRefusalRow", "limit" | "requests">;
 /** What was used by an instant, or in the period that ended then. Services that were not used are absent. */
 export type Sample = { time: string; overage?: Record<string, number> } & { [service: string]: number | string | Record<string, number> | undefined };
 
+/** What a profile may use of a service from an instant on; null for no limit. */
+export type LimitStep = Answer<"UsageLimitStep", "time" | "limit">;
+
 export interface DeviceDay extends Answer<"UsageDevicesResult", "used" | "others"> {
   devices: (Answer<"UsageDeviceUsage", "device" | "used"> & { name?: string; hours: { time: string; used: number }[] })[];
 }

@@ -2,11 +2,11 @@ import { Anchor, Button, Group, Progress, SegmentedControl, Select, SimpleGrid, 
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
-import type { LimitRow, Sample } from "../../api/usage";
+import type { LimitRow, LimitStep, Sample } from "../../api/usage";
 import { t } from "../../texts";
 import { Empty } from "../../ui/Empty";
 import { ErrorNote } from "../../ui/ErrorNote";
-import { amount, useDates, useZone } from "../../ui/format";
+import { amount, useDates, useTimeFormat, useZone } from "../../ui/format";
 import { ButtonLink, TextLink } from "../../ui/links";
 import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
@@ -18,10 +18,10 @@ import { useOwnRole } from "../profile/Allowed";
 import { useProfileName } from "../profile/useProfileName";
 import { DayUse } from "./DayUse";
 import { nameOf, shareColor, shareOf } from "./names";
-import { limitsQuery, statisticsQuery, type Stretch } from "./queries";
+import { limitHistoryQuery, limitsQuery, statisticsQuery, type Stretch } from "./queries";
 import type { Step, UsageSearch } from "./search";
 import { dayIn, dayPlus } from "./time";
-import type { Instant } from "./UseCharts";
+import type { Instant, Limit } from "./UseCharts";
 
 const route = getRouteApi("/_in/p/$profileId/_about/usage");
 const Running = lazy(async () => ({ default: (await import("./UseCharts")).Running }));
@@ -299,6 +299,7 @@ interface OverProps {
 /** How the use of a stretch of time grew: as charts, as a table and as a file. */
 function Over({ profileId, row, flow, stretch, step, zone, search, set, cycle, before, running }: OverProps) {
   const dates = useDates();
+  const { short } = useTimeFormat();
   const drawn: Step = step === "month" ? "day" : step;
   const periods = useQuery(statisticsQuery(profileId, stretch, step, zone, "period"));
   const line = (flow && cycle !== undefined) || !flow;
@@ -307,9 +308,10 @@ function Over({ profileId, row, flow, stretch, step, zone, search, set, cycle, b
     ...statisticsQuery(profileId, before ? { from: startOf(before), to: lastOf(before) } : stretch, drawn, zone, "cycle"),
     enabled: flow && cycle !== undefined && before !== undefined,
   });
-  const failed = periods.error ?? (line ? sofar.error : null);
-  if (failed) return <ErrorNote error={failed} retry={() => void periods.refetch()} />;
-  if (!periods.data || (line && !sofar.data)) return <Loading />;
+  const history = useQuery({ ...limitHistoryQuery(profileId, row.name, stretch, zone), enabled: line });
+  const failed = periods.error ?? (line ? (sofar.error ?? history.error) : null);
+  if (failed) return <ErrorNote error={failed} retry={() => void Promise.all([periods.refetch(), sofar.refetch(), history.refetch()])} />;
+  if (!periods.data || (line && !(sofar.data && history.data))) return <Loading />;
   const service = row.name;
   const rows = table(periods.data, service, flow, step, zone, dates.minute);
   if (!rows.some((one) => one.used > 0))
@@ -332,7 +334,9 @@ function Over({ profileId, row, flow, stretch, step, zone, search, set, cycle, b
   const to = cycle && flow ? Date.parse(cycle.to) : (ends.at(-1) ?? from);
   const points = line ? instants({ row, flow, from, to, sofar: sofar.data ?? [], running, before, earlier: earlier.data ?? [] }) : [];
   const most = Math.max(...points.map((point) => Math.max(point.used ?? 0, point.expected ?? 0, point.before ?? 0)));
-  const near = row.limit !== null && row.limit <= Math.max(1, most) * 8;
+  const limits = line ? stepsOf(history.data ?? [], row, from, to, running || cycle === undefined) : [];
+  const near = limits.filter(({ limit }) => limit !== null && limit <= Math.max(1, most) * 8);
+  const last = limits.at(-1);
   const open = (key: string) => {
     if (step === "day") set({ day: key, hour: undefined });
     else if (step === "hour") set({ day: dayIn(zone, Date.parse(key) - 1), hour: key });
@@ -351,16 +355,21 @@ function Over({ profileId, row, flow, stretch, step, zone, search, set, cycle, b
             points={points}
             from={from}
             to={to}
-            limit={near ? (row.limit ?? undefined) : undefined}
+            limits={near}
             label={t.statistics.runningLabel(nameOf(service))}
-            dayText={(at) => dayText(dayIn(zone, at)).replace(/[ ,]*\d{4}$/, "")}
+            dayText={short}
             timeText={(at) => dates.minute(new Date(at).toISOString())}
           />
         </Suspense>
       )}
-      {line && row.limit !== null && !near && (
+      {limits.length > 1 && (
         <Text size="xs" c="dimmed">
-          {t.statistics.farAbove(amount(row.limit))}
+          {limits.length > told ? t.statistics.limitChanges(limits.length - 1) : t.statistics.limitSteps(limits.map(stepText(dates.minute)))}
+        </Text>
+      )}
+      {last && last.limit !== null && near.length === 0 && (
+        <Text size="xs" c="dimmed">
+          {t.statistics.farAbove(amount(last.limit))}
         </Text>
       )}
       {flow && (
@@ -386,6 +395,25 @@ function Over({ profileId, row, flow, stretch, step, zone, search, set, cycle, b
     </Stack>
   );
 }
+
+/** More changes of a limit than this are only counted. */
+const told = 6;
+
+/** Which limit held when, from one instant to another. What is not known is left out; where no history is kept, the present limit is the one. */
+function stepsOf(history: LimitStep[], row: LimitRow, from: number, to: number, present: boolean): Limit[] {
+  if (history.length === 0) return present ? [{ from, to, limit: row.limit }] : [];
+  return history
+    .map(({ time, limit }, at) => ({ from: Math.max(from, Date.parse(time)), to: Math.min(to, Date.parse(history[at + 1]?.time ?? "") || to), limit }))
+    .filter((step) => step.from < step.to);
+}
+
+/** "200", then "from 12 Nov 2026, 14:05 300". */
+const stepText =
+  (minute: (iso: string) => string) =>
+  ({ from, limit }: Limit, at: number): string => {
+    const much = limit === null ? t.usage.noLimit : amount(limit);
+    return at === 0 ? much : t.statistics.limitFrom(minute(new Date(from).toISOString()), much);
+  };
 
 interface Line {
   running: boolean;

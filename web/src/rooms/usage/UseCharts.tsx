@@ -15,12 +15,19 @@ export interface Instant {
   expected?: number | undefined;
 }
 
+/** A limit from one instant to another, in UTC milliseconds; null for none. */
+export interface Limit {
+  from: number;
+  to: number;
+  limit: number | null;
+}
+
 interface RunningProps {
   points: Instant[];
   from: number;
   to: number;
-  /** Drawn as a line; left out where there is none or it is far above. */
-  limit?: number | undefined;
+  /** Drawn as steps, in order; left out where there is none or it is far above. */
+  limits: Limit[];
   label: string;
   dayText: (at: number) => string;
   timeText: (at: number) => string;
@@ -30,8 +37,9 @@ const short = (n: number): string => numberText(n, { notation: "compact", maximu
 const none: string[] = [];
 
 /** What has been used so far as a line that rises towards its limit. */
-export function Running({ points, from, to, limit, label, dayText, timeText }: RunningProps) {
+export function Running({ points, from, to, limits, label, dayText, timeText }: RunningProps) {
   const has = (part: "before" | "expected") => points.some((point) => point[part] !== undefined);
+  const highest = Math.max(0, ...limits.map(({ limit }) => limit ?? 0));
   const names: Record<string, string> = { used: t.statistics.used, before: t.statistics.before, expected: t.statistics.expected };
   return (
     <LineChart
@@ -54,14 +62,28 @@ export function Running({ points, from, to, limit, label, dayText, timeText }: R
       lineProps={{ isAnimationActive: false }}
       lineChartProps={{ accessibilityLayer: true }}
       xAxisProps={{ type: "number", scale: "time", domain: [from, to], tickFormatter: dayText, minTickGap: 40 }}
-      yAxisProps={{ tickFormatter: (n: number) => short(n), width: 52, domain: [0, (most: number) => Math.ceil(Math.max(1, most, limit ?? 0) * 1.12)], allowDataOverflow: false }}
-      referenceLines={limit === undefined ? [] : [{ y: limit, label: t.statistics.limitLine(amount(limit)), color: "var(--mantine-color-error)", labelPosition: "insideBottomLeft" }]}
+      yAxisProps={{ tickFormatter: (n: number) => short(n), width: 52, domain: [0, (most: number) => Math.ceil(Math.max(1, most, highest) * 1.12)], allowDataOverflow: false }}
+      referenceLines={stairs(limits, to - from)}
       tooltipProps={{
         isAnimationActive: false,
         content: note((at) => timeText(Number(at)), (part) => names[part] ?? ""),
       }}
     />
   );
+}
+
+/** A line for each limit, named where there is room for that, and one up or down to the next. */
+function stairs(limits: Limit[], span: number) {
+  return limits.flatMap(({ from, to, limit }, at) => {
+    const next = limits[at + 1];
+    const y = limit ?? 0;
+    const flat = {
+      segment: [{ x: from, y }, { x: to, y }] as const,
+      color: "var(--mantine-color-error)",
+      ...(to - from > span / 8 ? { label: t.statistics.limitLine(amount(y)), labelPosition: "insideBottomLeft" as const } : {}),
+    };
+    return next?.from === to ? [flat, { segment: [{ x: to, y }, { x: to, y: next.limit ?? 0 }] as const, color: "var(--mantine-color-error)" }] : [flat];
+  });
 }
 
 export interface Bar {

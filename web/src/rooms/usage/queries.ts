@@ -1,7 +1,7 @@
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { call } from "../../api/client";
 import type { ProfileSummary } from "../../api/types";
-import type { DeviceDay, LimitRow, Sample, Table } from "../../api/usage";
+import type { DeviceDay, LimitRow, LimitStep, Sample, Table } from "../../api/usage";
 import type { Step } from "./search";
 
 /** What a profile has used, may use and holds. */
@@ -35,6 +35,18 @@ export const statisticsQuery = (profile: string, { from, to }: Stretch, step: St
         signal,
       }),
     placeholderData: keepPreviousData,
+  });
+
+/** What the profile was allowed of a service when a stretch began, and each change in it. */
+export const limitHistoryQuery = (profile: string, service: string, { from, to }: Stretch, zone: string) =>
+  queryOptions({
+    queryKey: ["p", profile, "statistics", "limits", service, from, to, zone],
+    queryFn: ({ signal }) =>
+      call<LimitStep[]>("GET", `/profile/${profile}/statistics/limits`, {
+        profile,
+        query: { service, start_date: from, end_date: to, timezone: zone },
+        signal,
+      }),
   });
 
 /** The services that are counted by device. */

@@ -22,6 +22,9 @@ function addresses(): string[] {
   return [...parts.keys()].filter((name) => !holders.has(name)).map((name) => whole(name).replace(/(.)\/$/, "$1"));
 }
 
+/** Nobody here has chosen that. */
+const isoDay = /\b20\d\d-\d\d-\d\d\b/;
+
 test("every page", async ({ page, paddock, complaints, look }) => {
   test.setTimeout(600_000);
   const all = addresses();
@@ -33,6 +36,7 @@ test("every page", async ({ page, paddock, complaints, look }) => {
       await page.goto(`${paddock.url}/console${path}${search}`);
       await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
       await expect(page.getByRole("status", { name: "Loading" })).toHaveCount(0);
+      expect.soft((await page.locator("body").innerText()).match(isoDay), `${address}: a day as only code has it`).toBeNull();
       await look(`page${`${address}${search.replace(/=[0-9a-f]{24}/, "")}`.replace(/[^a-zA-Z]+/g, "-")}`);
     });
   };
@@ -44,6 +48,7 @@ test("every page", async ({ page, paddock, complaints, look }) => {
   const [integrator] = paddock.signIns;
   const call = caller(page, paddock);
   await call("POST", "/session", integrator);
+  await call("PUT", "/account", { options: { date_format: "D MMM YYYY" } });
   const profileId = (await call<{ id: string; name: string }[]>("GET", "/profile")).find((one) => one.name === "Riverside Waterworks")?.id ?? "";
   const first = async (path: string): Promise<string> => {
     const got = await call<object>("GET", path, undefined, profileId);
@@ -60,11 +65,22 @@ test("every page", async ({ page, paddock, complaints, look }) => {
     cardId: await first("/billing/card"),
     accountId: await first("/operator/accounts"),
   };
+  await test.step("a line that is not named asks which", async () => {
+    await page.goto(`${paddock.url}/console/cost/line`);
+    await expect(page.getByText("Choose whose line is to be opened.")).toBeVisible();
+    await page.getByRole("combobox", { name: "Profile", exact: true }).click();
+    await page.getByRole("option", { name: "Riverside Waterworks" }).click();
+    await expect(page.getByText("Choose whose line is to be opened.")).toBeVisible();
+    await page.getByRole("combobox", { name: "Service", exact: true }).click();
+    await page.getByRole("option", { name: "Data input" }).click();
+    await expect(page.getByRole("heading", { name: "Data input · Riverside Waterworks" })).toBeVisible();
+    await expect(page.getByRole("heading", { name: "Days" })).toBeVisible(); // also where profiles are many
+  });
   for (const address of all.filter((one) => !strangers.test(one) && one !== "/")) await visit(address, values);
   for (const tab of ["display", "security", "alerts"]) await visit("/account", values, `?tab=${tab}`);
   for (const tab of ["connect", "requests", "settings"]) await visit("/p/$profileId/devices/$deviceId", values, `?tab=${tab}`);
   await visit("/cost/line", values, `?kind=service&service=input&profile=${profileId}`);
-  await expect(page.getByRole("heading", { name: "Days" })).toBeVisible(); // also where profiles are many
+  await visit("/p/$profileId/usage", values, "?range=last");
   for (const group of ["service", "day", "prices"]) await visit("/cost", values, `?group=${group}`);
 });
 

@@ -1,4 +1,4 @@
-import { Badge, Group, Table, Text, TextInput } from "@mantine/core";
+import { Badge, Group, Select, Table, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import type { CostDetail } from "../../api/types";
@@ -31,10 +31,43 @@ export function LinePage() {
       <TextLink size="sm" to="/cost" search={search.range ? { range: search.range } : {}}>
         {t.billing.toSum}
       </TextLink>
-      <Behind search={search} />
+      {picks[search.kind] && <Pick search={search} />}
+      {isWhole(search) ? <Behind search={search} /> : <Empty text={t.billing.pickLine} />}
     </BillingPage>
   );
 }
+
+/** What says which line of its kind is meant, and can be chosen. */
+const picks: Record<string, ("profile" | "service")[]> = { service: ["profile", "service"], unallocated: ["service"], addon: ["profile"] };
+
+const isWhole = (search: LineSearch): boolean => (picks[search.kind] ?? []).every((part) => search[part]);
+
+function Pick({ search }: { search: LineSearch }) {
+  const navigate = route.useNavigate();
+  const own = (useQuery(profilesQuery).data ?? []).filter((row) => !row.from_share).map((row) => ({ value: row.id, label: row.name }));
+  const gone = search.profile && !own.some((row) => row.value === search.profile) ? [{ value: search.profile, label: t.billing.goneProfile }] : [];
+  const data = { profile: [...own, ...gone], service: Object.keys(t.usage.services).map((value) => ({ value, label: serviceName(value) })) };
+  return (
+    <Group gap="sm">
+      {picks[search.kind]?.map((part) => (
+        <Select
+          key={part}
+          label={t.billing.groups[part]}
+          searchable
+          limit={100}
+          allowDeselect={false}
+          w={220}
+          data={data[part]}
+          value={search[part] ?? null}
+          onChange={(value) => value && void navigate({ search: (before: LineSearch) => ({ ...before, [part]: value }), replace: true })}
+        />
+      ))}
+    </Group>
+  );
+}
+
+/** Of kinds that are no profile's only those lines are asked for. */
+const nobodys = ["unallocated", "plan", "discount"];
 
 /** More lines than this are not asked for at once; the day is then typed. */
 const mostLines = 10_000;
@@ -43,14 +76,15 @@ const metered = 9;
 function Behind({ search }: { search: LineSearch }) {
   const range = useRange(search.range);
   const owned = useQuery(profilesQuery).data?.filter((row) => !row.from_share).length ?? 0;
-  const fits = (search.profile ? 2 : owned + 1) * (search.service ? 1 : metered) * 32 <= mostLines;
+  const profile = nobodys.includes(search.kind) ? "none" : search.profile;
+  const fits = (profile ? 2 : owned + 1) * (search.service ? 1 : metered) * 32 <= mostLines;
   const cost = useQuery({
     ...costQuery({
       range: range ?? {},
       group: "profile,service,day",
       ...(search.basis ? { basis: search.basis } : {}),
       ...(search.currency ? { currency: search.currency } : {}),
-      ...(search.profile ? { profile: search.profile } : {}),
+      ...(profile ? { profile } : {}),
       ...(search.service ? { service: search.service } : {}),
     }),
     enabled: range !== undefined && fits,

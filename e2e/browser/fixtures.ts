@@ -25,6 +25,8 @@ interface WorkerFixtures extends EngineOption {
   house: string;
   /** Whether the server has what `paddock demo` makes. */
   demo: boolean;
+  /** Further flags of its server. */
+  flags: string[];
   /** The mail server that Paddock sends its letters through. */
   mailbox: Mailbox;
   /** A server that anybody may sign up at. */
@@ -44,6 +46,8 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
 
   demo: [false, { option: true, scope: "worker" }],
 
+  flags: [[], { option: true, scope: "worker" }],
+
   mailbox: [
     async ({}, use) => {
       const mailbox = await startMailbox();
@@ -54,7 +58,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
   ],
 
   paddock: [
-    async ({ engine, demo, mailbox }, use) => {
+    async ({ engine, demo, flags, mailbox }, use) => {
       const paddock = await startPaddock(
         engine,
         { demo },
@@ -64,6 +68,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
         mailbox.url,
         "--mail-from",
         "paddock@example.test",
+        ...flags,
       );
       await use(paddock);
       await paddock.stop();

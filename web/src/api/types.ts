@@ -290,7 +290,10 @@ export interface Issued extends Answer<"BillingIssuedInfo", "issued" | "issued_b
   skipped: Answer<"BillingSkipped", "profile" | "name" | "reason">[];
 }
 
-export type Invoice = Answer<"BillingInvoiceRow", "id" | "number" | "total" | "currency" | "status" | "overdue" | "issued_at" | "due_at">;
+export type Invoice = Answer<"BillingInvoiceRow", "id" | "number" | "total" | "currency" | "status" | "overdue" | "issued_at" | "due_at" | "settled_at" | "note">;
+
+/** Whole cents of a currency. */
+export type Sum = Answer<"BillingBalance", "amount" | "currency">;
 
 type Limits = Record<string, { limit: number; proportional_change?: number }>;
 
@@ -298,7 +301,7 @@ export interface Subscription extends Answer<"BillingSubscription", "plan_name" 
   current_cycle: Answer<"BillingCycleResult", "start" | "end">;
   services: Limits;
   addons: Record<string, string[]>;
-  past_due: Answer<"BillingPastDueResult", "amount_due" | "invoice_url">;
+  past_due: Answer<"BillingPastDueResult", "invoice_url"> & { amounts: Sum[] };
 }
 
 export interface Schedule extends Answer<"BillingSchedule", "release_at"> {

@@ -8,6 +8,7 @@ import { Loading } from "../../ui/Loading";
 import { Section } from "../../ui/Section";
 import { BillingPage } from "./BillingPage";
 import { centsText } from "./money";
+import { PastDue } from "./PastDue";
 import { invoicePage, invoicesQuery } from "./queries";
 
 /** What the account was billed for its subscription. */
@@ -29,6 +30,7 @@ function Invoices() {
   if (invoices.data.length === 0) return <Empty title={t.billing.noInvoices} />;
   return (
     <Section title={t.billing.invoices}>
+      <PastDue />
       <Table verticalSpacing="xs" horizontalSpacing={8}>
         <Table.Thead>
           <Table.Tr>
@@ -57,6 +59,11 @@ function Invoices() {
                 {invoice.status === "open" && invoice.due_at && (
                   <Text size="xs" c="dimmed">
                     {t.billing.dueOn(dates.day(invoice.due_at))}
+                  </Text>
+                )}
+                {invoice.settled_at && (
+                  <Text size="xs" c="dimmed">
+                    {[t.billing.paidOn(dates.day(invoice.settled_at)), invoice.note].filter(Boolean).join(" · ")}
                   </Text>
                 )}
               </Table.Td>

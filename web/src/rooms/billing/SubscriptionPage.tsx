@@ -1,4 +1,4 @@
-import { Alert, Anchor, Button, Group, Modal, MultiSelect, Select, Stack, Table, Text } from "@mantine/core";
+import { Alert, Button, Group, Modal, MultiSelect, Select, Stack, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Prices, Schedule, Subscription } from "../../api/types";
@@ -11,6 +11,7 @@ import { Section } from "../../ui/Section";
 import { profilesQuery } from "../profile/queries";
 import { BillingPage } from "./BillingPage";
 import { centsText } from "./money";
+import { PastDue } from "./PastDue";
 import {
   pricesQuery,
   proratedQuery,
@@ -69,7 +70,7 @@ function Bought({ subscription }: { subscription: Subscription }) {
 
 function Now({ subscription }: { subscription: Subscription }) {
   const dates = useDates();
-  const { current_cycle: cycle, past_due: due, currency } = subscription;
+  const { current_cycle: cycle, currency } = subscription;
   return (
     <Section title={t.billing.planNow(subscription.plan_name)} text={t.billing.cycle(dates.range(cycle.start, cycle.end))}>
       <Text size="sm">{t.billing.renewal(dates.day(cycle.end), centsText(subscription.upcoming_invoice_total, currency))}</Text>
@@ -78,13 +79,7 @@ function Now({ subscription }: { subscription: Subscription }) {
           {t.billing.noPayment}
         </Text>
       )}
-      {due.amount_due > 0 && (
-        <Alert color="red" title={t.billing.pastDue(centsText(due.amount_due, currency))}>
-          <Anchor size="sm" href={due.invoice_url} target="_blank" rel="noreferrer">
-            {t.billing.toInvoice}
-          </Anchor>
-        </Alert>
-      )}
+      <PastDue />
     </Section>
   );
 }

@@ -1,5 +1,6 @@
 // Money as people read it. Sums are exact: what is less than a cent stands behind, smaller, so that lines can be added up by hand.
 import { Text } from "@mantine/core";
+import type { Sum } from "../../api/types";
 import { t } from "../../texts";
 import { numberParts, numberText } from "../../ui/formats";
 
@@ -41,3 +42,6 @@ export function Money({ micro, currency }: { micro: number; currency: string }) 
     </span>
   );
 }
+
+/** Amounts of several currencies, which nobody adds up: "$49.00 + €66.33". */
+export const sumsText = (sums: Sum[]): string => sums.map(({ amount, currency }) => centsText(amount, currency)).join(" + ");

@@ -10,7 +10,7 @@ import { TextLink } from "../../ui/links";
 import { Page } from "../../ui/Page";
 import { Section } from "../../ui/Section";
 import { centsText } from "../billing/money";
-import { Marks } from "./AccountsPage";
+import { Marks, pastDueText } from "./AccountsPage";
 import { Answered, Facts } from "./Frame";
 import {
   type Account,
@@ -21,6 +21,7 @@ import {
   changePlan,
   endLimit,
   type Limit,
+  markPaid,
   type Override,
   sendReset,
   setLimit,
@@ -149,8 +150,8 @@ function Who({ account }: { account: Account }) {
           [t.operator.accounts.login, account.last_login ? dates.minute(account.last_login) : t.operator.accounts.never],
           [words.sessions, words.browsers(account.sessions)],
           [t.operator.accounts.factor, account.second_factor ? "✓" : t.none],
-          ...(account.past_due
-            ? ([[t.operator.accounts.pastDue, centsText(account.past_due.cents, account.past_due.currency)]] as [string, ReactNode][])
+          ...(account.past_due.length > 0
+            ? ([[t.operator.accounts.pastDue, pastDueText(account.past_due)]] as [string, ReactNode][])
             : []),
         ]}
       />
@@ -467,6 +468,14 @@ function Profiles({ account }: { account: Account }) {
 function Invoices({ invoices }: { invoices: Billed["invoices"] }) {
   const dates = useDates();
   const words = t.operator.account;
+  const [asking, setAsking] = useState<Billed["invoices"][number]>();
+  const [note, setNote] = useState("");
+  const paying = useOperate(markPaid);
+  const ask = (row?: Billed["invoices"][number]): void => {
+    setNote("");
+    paying.reset();
+    setAsking(row);
+  };
   if (invoices.length === 0) return null;
   return (
     <Section title={words.invoices}>
@@ -490,11 +499,36 @@ function Invoices({ invoices }: { invoices: Billed["invoices"] }) {
                     {words.due(dates.day(row.due_at))}
                   </Text>
                 )}
+                {row.settled_at && (
+                  <Text size="xs" c="dimmed">
+                    {[t.billing.paidOn(dates.day(row.settled_at)), row.note].filter(Boolean).join(" · ")}
+                  </Text>
+                )}
+              </Table.Td>
+              <Table.Td ta="right" pr={0}>
+                {(row.status === "open" || row.status === "credit") && (
+                  <Button size="compact-sm" variant="default" aria-label={`${words.paid} ${row.number}`} onClick={() => ask(row)}>
+                    {words.paid}
+                  </Button>
+                )}
               </Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>
       </Table>
+      {asking && (
+        <Confirm
+          title={words.paidTitle(asking.number)}
+          text={words.paidText(centsText(asking.total, asking.currency))}
+          action={words.paidDo}
+          pending={paying.isPending}
+          error={paying.error}
+          close={() => ask()}
+          act={() => paying.mutate({ id: asking.id ?? "", note: note.trim() }, { onSuccess: () => ask() })}
+        >
+          <TextInput label={words.paidNote} maxLength={300} data-autofocus value={note} onChange={(event) => setNote(event.currentTarget.value)} />
+        </Confirm>
+      )}
     </Section>
   );
 }

@@ -7,7 +7,7 @@ import { Empty } from "../../ui/Empty";
 import { count, useDates } from "../../ui/format";
 import { TextLink } from "../../ui/links";
 import { Page } from "../../ui/Page";
-import { centsText } from "../billing/money";
+import { sumsText } from "../billing/money";
 import { Answered } from "./Frame";
 import { type AccountRow, accountsPerPage, accountsQuery } from "./queries";
 
@@ -124,6 +124,8 @@ export function AccountsPage() {
 }
 
 /** What is special about an account. */
+export const pastDueText = (due: AccountRow["past_due"]): string => sumsText(due.map(({ cents, currency }) => ({ amount: cents, currency })));
+
 export function Marks({ row }: { row: Pick<AccountRow, "blocked" | "operator" | "active"> }) {
   const words = t.operator.accounts;
   return (
@@ -184,8 +186,8 @@ function Row({ row, billing }: { row: AccountRow; billing: boolean }) {
         {dates.day(row.created_at)}
       </Table.Td>
       {billing && (
-        <Table.Td ta="right" visibleFrom="xs" className="nowrap" c={row.past_due ? "red" : undefined}>
-          {row.past_due ? centsText(row.past_due.cents, row.past_due.currency) : t.none}
+        <Table.Td ta="right" visibleFrom="xs" className="nowrap" c={row.past_due.length > 0 ? "red" : undefined}>
+          {pastDueText(row.past_due) || t.none}
         </Table.Td>
       )}
     </Table.Tr>

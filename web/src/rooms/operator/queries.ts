@@ -85,6 +85,8 @@ export const block = ({ id, on, reason }: { id: string; on: boolean; reason: str
 export const unlock = (id: string) => call("POST", `/operator/accounts/${id}/unlock`);
 export const sendReset = (id: string) => call("POST", `/operator/accounts/${id}/reset`);
 
+export const markPaid = ({ id, note }: { id: string; note: string }) => call("POST", `/billing/invoice/${id}/paid`, { body: { note } });
+
 export const changePlan = ({ id, ...body }: { id: string; plan: string; charge: string; reason: string }) =>
   call("PUT", `/billing/account/${id}/plan`, { body });
 

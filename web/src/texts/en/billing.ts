@@ -79,6 +79,7 @@ export const billing = {
     unallocated: "An hour of which nobody had or used anything, or the part that no profile had.",
     own: "An hour of a charge is worth the same as the others, to the micro-unit.",
   } as Record<string, string>,
+  pickLine: "Choose whose line is to be opened.",
   noDay: "There is no day with this line in this time.",
   noHours: "No hour of this day is over, or none had this line.",
   folded: "The ledger keeps such old days as a whole, so a row is a day.",
@@ -210,6 +211,8 @@ export const billing = {
   invoiceStates: { open: "Open", paid: "Paid", void: "Taken back", credit: "Credit" },
   overdue: "Overdue",
   dueOn: (day: string) => `due on ${day}`,
+  paidOn: (day: string) => `on ${day}`,
+  overdueText: "Nothing stops by itself, but whoever runs this server may stop it. An invoice that you have paid is marked here once that is seen.",
 
   subscription: "Subscription",
   subscriptionText: "What is more comes at once and costs the rest of the cycle; what is less waits for the renewal.",

@@ -269,6 +269,11 @@ export const operator = {
     invoices: "Invoices",
     overdue: "overdue",
     due: (time: string) => `due on ${time}`,
+    paid: "Mark as paid…",
+    paidTitle: (n: number) => `Is invoice ${n} paid?`,
+    paidText: (sum: string) => `${sum}. The owner sees it as paid, with your note.`,
+    paidNote: "Note, such as the reference of a transfer",
+    paidDo: "It is paid",
   },
   settings: {
     title: "Settings",

@@ -82,6 +82,7 @@ export const billing: Texts["billing"] = {
     unallocated: "Uma hora de que ninguém tinha ou usou nada, ou a parte que nenhum perfil tinha.",
     own: "Uma hora de uma cobrança vale o mesmo que as outras, até a microunidade.",
   } as Record<string, string>,
+  pickLine: "Escolha de quem é a linha a abrir.",
   noDay: "Não há dia com esta linha neste período.",
   noHours: "Nenhuma hora deste dia se encerrou, ou nenhuma tinha esta linha.",
   folded: "O livro-razão guarda dias tão antigos inteiros, por isso cada linha é um dia.",
@@ -213,6 +214,8 @@ export const billing: Texts["billing"] = {
   invoiceStates: { open: "Em aberto", paid: "Paga", void: "Cancelada", credit: "Crédito" },
   overdue: "Vencida",
   dueOn: (day: string) => `vence em ${day}`,
+  paidOn: (day: string) => `em ${day}`,
+  overdueText: "Nada para sozinho, mas quem opera este servidor pode pará-lo. Uma fatura que você pagou é marcada aqui assim que isso for visto.",
 
   subscription: "Assinatura",
   subscriptionText: "O que aumenta vale na hora e custa o resto do ciclo; o que diminui espera a renovação.",

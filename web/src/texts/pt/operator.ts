@@ -271,6 +271,11 @@ export const operator: typeof en = {
     invoices: "Faturas",
     overdue: "vencida",
     due: (time) => `vence em ${time}`,
+    paid: "Marcar como paga…",
+    paidTitle: (n) => `A fatura ${n} está paga?`,
+    paidText: (sum) => `${sum}. O dono a vê como paga, com a sua nota.`,
+    paidNote: "Nota, como a referência de uma transferência",
+    paidDo: "Está paga",
   },
   settings: {
     title: "Configurações",

@@ -1,10 +1,12 @@
 import { Menu, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 import { type Language, language, languages, t } from "../../texts";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { Face } from "./Face";
-import { SchemeChoice } from "./SchemeChoice";
 import { useSession, useSetLanguage, useSignOut } from "./session";
+
+const SchemeChoice = lazy(() => import("./SchemeChoice"));
 
 /** Who is signed in, top right. */
 export function AccountMenu() {
@@ -46,7 +48,9 @@ export function AccountMenu() {
         ))}
         <ErrorNote error={setLanguage.error} />
         <Menu.Divider />
-        <SchemeChoice />
+        <Suspense fallback={<div style={{ height: 62 }} />}>
+          <SchemeChoice />
+        </Suspense>
         <Menu.Item
           closeMenuOnClick={false}
           onClick={() => signOut.mutate()}

@@ -4,7 +4,7 @@ import { t } from "../../texts";
 const schemes = ["light", "dark", "auto"] as const;
 
 /** Light, dark, or as the system has it. Kept in this browser. */
-export function SchemeChoice() {
+export default function SchemeChoice() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
     <div style={{ padding: "4px 12px 8px" }}>

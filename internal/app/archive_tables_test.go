@@ -17,6 +17,7 @@ var archived = map[string]string{
 	"series":        "made anew of the points: their ids say which number each had",
 	"series_number": "made anew of the points",
 	"chunk":         "made anew of the points",
+	"piece":         "points that wait to be inserted: the count of an archive is that of the points in it",
 	"series_purge":  "points that were deleted",
 	"idempotency":   "a day's memory of requests to this server",
 

@@ -62,6 +62,9 @@ func Serve(ctx context.Context, s Settings, out io.Writer) error {
 			return err
 		}
 	}
+	if err := a.data.Finish(ctx); err != nil {
+		log.Error("finishing what was accepted", "error", err) // the job of data tries again
+	}
 	a.Start()
 	failed := make(chan error, 1)
 	go func() {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"paddock/internal/auth"
@@ -39,6 +40,13 @@ type item struct {
 	body      string // hash of the body, with key
 	repeated  bool   // set by the round: the answer is that of an earlier request
 	stored    int64  // set by the round: points in the answer
+	first     int64  // set by the round: the smallest number of its points or pieces, …
+	last      int64  // … and the largest
+
+	large    bool       // it is inserted in pieces (pieces.go)
+	working  sync.Mutex // held by whoever inserts them; it guards left and finished
+	left     []*piece
+	finished bool
 }
 
 // part is the points of a request that fall into one chunk.
@@ -54,7 +62,10 @@ func (it *item) wants() []*want {
 	for i, p := range it.parts {
 		ws[i] = &want{
 			chunkKey: chunkKey{it.profile, it.device, p.start}, profileNo: it.profileNo, n: int64(len(p.points)), most: it.most,
-			first: p.points[0].no, last: p.points[len(p.points)-1].no, points: slices.Clone(p.points),
+			first: it.first, last: it.last,
+		}
+		if !it.large {
+			ws[i].points = slices.Clone(p.points)
 		}
 	}
 	return ws
@@ -66,23 +77,42 @@ func (it *item) wants() []*want {
 // inactive device or a paused profile; limit_reached when input, data_records or the device is full; conflict
 // for a key that came with another body.
 func (s *Service) Store(ctx context.Context, who auth.Caller, p id.Profile, d id.Device, body []byte, key string) (int, error) {
-	view, err := s.devices.View(ctx, who, p, d)
+	it, err := s.take(ctx, who, p, d, body, key)
 	if err != nil {
 		return 0, err
 	}
+	large := it
+	if it.repeated {
+		large = s.unfinished.of(it)
+	}
+	if large != nil && large.large {
+		if err := s.finish(context.WithoutCancel(ctx), large); err != nil { // who goes away now has sent it all the same
+			return 0, err
+		}
+	}
+	crash.At("points before acknowledgement")
+	return int(it.stored), nil
+}
+
+// take is Store up to where the points are accepted, and stored unless they are many.
+func (s *Service) take(ctx context.Context, who auth.Caller, p id.Profile, d id.Device, body []byte, key string) (*item, error) {
+	view, err := s.devices.View(ctx, who, p, d)
+	if err != nil {
+		return nil, err
+	}
 	if !view.Active {
-		return 0, fault.New(fault.Forbidden, "Device not found or inactive")
+		return nil, fault.New(fault.Forbidden, "Device not found or inactive")
 	}
 	if err := s.usage.CheckActive(ctx, p); err != nil {
-		return 0, err
+		return nil, err
 	}
 	if err := web.CheckIdempotencyKey(key); err != nil {
-		return 0, err
+		return nil, err
 	}
 	now := s.clock.Now().UnixMilli()
 	points, err := decodePoints(body, now)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	it := &item{profile: p, profileNo: view.ProfileNo, device: d, points: points, key: key}
 	if key != "" {
@@ -90,13 +120,14 @@ func (s *Service) Store(ctx context.Context, who auth.Caller, p id.Profile, d id
 		it.body = hex.EncodeToString(sum[:16])
 	}
 	if err := s.place(it, view, now, many(body)); err != nil {
-		return 0, err
+		return nil, err
 	}
-	if err := s.ingest.Submit(ctx, string(p), len(points), it); err != nil {
-		return 0, err
+	cost := len(points)
+	if cost > s.wholeMost {
+		it.cut(s.pieceMost)
+		cost = largeCost
 	}
-	crash.At("points before acknowledgement")
-	return int(it.stored), nil
+	return it, s.ingest.Submit(ctx, string(p), cost, it)
 }
 
 // many tells a list from a single object.
@@ -164,20 +195,7 @@ func (s *Service) round(ctx context.Context, items []*item) ([]error, error) {
 	if err != nil {
 		return nil, err
 	}
-	total := 0
-	for _, i := range live {
-		total += len(items[i].points)
-	}
-	if total > 0 {
-		no := s.store.numbers.take(total)
-		for _, i := range live {
-			for j := range items[i].points {
-				items[i].points[j].no = no
-				no += step
-			}
-			items[i].stored = items[i].n()
-		}
-	}
+	s.number(items, live)
 
 	granted := map[chunkKey]*want{}
 	contested, err := s.together(ctx, items, live, granted)
@@ -189,15 +207,26 @@ func (s *Service) round(ctx context.Context, items []*item) ([]error, error) {
 			return nil, err
 		}
 	}
-	if len(granted) > 0 {
-		wants := make([]*want, 0, len(granted))
-		for _, w := range granted {
+	wants := make([]*want, 0, len(granted))
+	for _, w := range granted {
+		if len(w.points) > 0 {
 			wants = append(wants, w)
 		}
+	}
+	if len(wants) > 0 {
 		slices.SortFunc(wants, func(a, b *want) int { return a.compare(b.chunkKey) })
 		if err := s.store.add(ctx, wants); err != nil {
 			return nil, err
 		}
+	}
+	var pieces []*piece
+	for _, i := range live {
+		if errs[i] == nil && items[i].large {
+			pieces = append(pieces, items[i].left...)
+		}
+	}
+	if err := s.store.keep(ctx, pieces); err != nil {
+		return nil, err
 	}
 	for i, leader := range followers {
 		errs[i], items[i].repeated, items[i].stored = errs[leader], true, items[leader].stored
@@ -210,14 +239,55 @@ func (s *Service) round(ctx context.Context, items []*item) ([]error, error) {
 			if errs[i] != nil {
 				continue
 			}
-			it := items[i]
-			s.devices.Touch(it.profile, it.device, true, false)
-			for _, f := range s.onStored {
-				f(it.profile, it.device, it.points)
+			if it := items[i]; it.large {
+				s.unfinished.add(it)
+			} else {
+				s.told(it, it.points)
 			}
 		}
 	})
 	return errs, nil
+}
+
+// number gives the points of a round their numbers, and the pieces of large requests theirs: those points get their own
+// when they are inserted.
+func (s *Service) number(items []*item, live []int) {
+	total := 0
+	for _, i := range live {
+		if items[i].large {
+			total += len(items[i].left)
+		} else {
+			total += len(items[i].points)
+		}
+	}
+	if total == 0 {
+		return
+	}
+	no := s.store.numbers.take(total)
+	for _, i := range live {
+		it := items[i]
+		it.stored, it.first = it.n(), no
+		if it.large {
+			for _, p := range it.left {
+				p.no = no
+				no += step
+			}
+		} else {
+			for j := range it.points {
+				it.points[j].no = no
+				no += step
+			}
+		}
+		it.last = no - step
+	}
+}
+
+// told says that points are stored and can be read.
+func (s *Service) told(it *item, points []Point) {
+	s.devices.Touch(it.profile, it.device, true, false)
+	for _, f := range s.onStored {
+		f(it.profile, it.device, points)
+	}
 }
 
 // together takes room and units for everybody at once. It returns the profiles whose sum did not fit, for

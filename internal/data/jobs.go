@@ -20,6 +20,7 @@ const purger = "purge"
 // Jobs names the periodic work of this room.
 func (s *Service) Jobs(r *job.Runner) {
 	r.Every("data retention", time.Minute, s.retainDue)
+	r.Every("large bodies", 10*time.Second, s.Finish)
 	r.Every("data purge", 10*time.Second, s.Purge)
 	r.Every("idempotency keys", 10*time.Minute, func(ctx context.Context) error { return s.cleanKeys(sqldb.As(ctx, purger)) })
 }

@@ -33,12 +33,17 @@ type Service struct {
 	clock    clock.Clock
 	store    *store
 	ingest   *sqldb.Batch[*item]
+	pieces   *sqldb.Batch[*piece]
 	onStored []Stored
 	seed     sync.Mutex
 	seeded   bool
+	before   int64     // a number: pieces of smaller ones are an earlier process's; set with seeded
 	retained time.Time // when Retain last looked at everything; the job's alone
 
+	unfinished unfinished
+
 	mutableMost, chunkMost int64 // caps; tests lower them
+	wholeMost, pieceMost   int   // see pieces.go; tests lower them
 }
 
 // Stored is told of points that have been committed, in the order of committing per device. It is called on
@@ -48,8 +53,12 @@ type Stored func(p id.Profile, d id.Device, points []Point)
 // New makes the room and registers with devices what must end with a device.
 func New(db *sqldb.DB, profiles *profile.Service, use *usage.Service, devices *device.Service, log *audit.Log, clk clock.Clock) *Service {
 	s := &Service{db: db, profiles: profiles, usage: use, devices: devices, audit: log, clock: clk,
-		store: newStore(db, newNumbers(clk)), mutableMost: mutableMost, chunkMost: chunkMost}
+		store: newStore(db, newNumbers(clk)), mutableMost: mutableMost, chunkMost: chunkMost, wholeMost: wholeMost, pieceMost: pieceMost}
+	if db.Engine() != sqldb.SQLite {
+		s.wholeMost = math.MaxInt // nobody waits for a long transaction of another there
+	}
 	s.ingest = sqldb.NewBatch(db, "ingest", s.round)
+	s.pieces = sqldb.NewBatch(db, "pieces", s.join)
 	devices.OnDelete(s.deviceDeleted)
 	devices.OnConvert(s.deviceConverted)
 	devices.KeepsData(s.Empty, s.store.amounts)
@@ -69,6 +78,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err := s.store.start(ctx); err != nil {
 		return err
 	}
+	s.before = s.store.numbers.take(1)
 	s.seeded = true
 	return nil
 }

@@ -98,7 +98,8 @@ func (s *store) endEmpty(ctx context.Context, k chunkKey, profileNo int64, serie
 	return err
 }
 
-// detach takes chunks off a device, all of them when starts is nil, and returns how many points they held.
+// detach takes chunks off a device, all of them when starts is nil, and returns how many points they held. What waits to
+// be inserted into them goes too.
 // Whoever stores into one of them waits for this transaction and then finds it gone.
 func (s *store) detach(ctx context.Context, p id.Profile, d id.Device, starts []int64) (int64, error) {
 	w := sqldb.NewWhere("profile_id = ?", p).And("device_id = ?", d)
@@ -130,6 +131,11 @@ func (s *store) detach(ctx context.Context, p id.Profile, d id.Device, starts []
 		sqldb.In(w, "chunk", ended)
 		if _, err := s.db.Exec(ctx, `DELETE FROM series`+w.SQL(), w.Args()...); err != nil {
 			return 0, fmt.Errorf("detach series: %w", err)
+		}
+		w = sqldb.NewWhere("profile_id = ?", p).And("device_id = ?", d)
+		sqldb.In(w, "start", ended)
+		if _, err := s.db.Exec(ctx, `DELETE FROM piece`+w.SQL(), w.Args()...); err != nil {
+			return 0, fmt.Errorf("drop what waits for chunks: %w", err)
 		}
 	}
 	return total, nil
@@ -209,6 +215,7 @@ func (s *store) wipe(ctx context.Context, p id.Profile, profileNo int64) (done b
 		for _, q := range []string{
 			`DELETE FROM series WHERE profile_id = $1 AND no IN (SELECT no FROM series WHERE profile_id = $2 LIMIT 500)`,
 			`DELETE FROM chunk WHERE profile_id = $1 AND (device_id, start) IN (SELECT device_id, start FROM chunk WHERE profile_id = $2 LIMIT 500)`,
+			`DELETE FROM piece WHERE profile_id = $1 AND (device_id, start, no) IN (SELECT device_id, start, no FROM piece WHERE profile_id = $2 LIMIT 100)`,
 			`DELETE FROM series_purge WHERE profile_id = $1 AND series IN (SELECT series FROM series_purge WHERE profile_id = $2 LIMIT 500)`,
 			`DELETE FROM idempotency WHERE profile_id = $1 AND (device_id, key) IN (SELECT device_id, key FROM idempotency WHERE profile_id = $2 LIMIT 500)`,
 		} {

@@ -136,6 +136,10 @@ func (s *store) recount(ctx context.Context, p id.Profile, no, records int64, co
 	if err != nil {
 		return nil, err
 	}
+	waiting, err := s.waits(ctx, p)
+	if err != nil {
+		return nil, err
+	}
 	var total int64
 	var last id.Device
 	for _, c := range counters {
@@ -144,10 +148,19 @@ func (s *store) recount(ctx context.Context, p id.Profile, no, records int64, co
 			last = c.device
 		}
 		total += c.points
-		if n := sums[c.chunkKey]; n != c.points {
+		n, w := sums[c.chunkKey], waiting[c.chunkKey]
+		switch {
+		case n+w == c.points:
+		case w == 0:
 			found("device %s chunk %d: its counter says %d points, %d are stored", c.device, c.start, c.points, n)
+		default:
+			found("device %s chunk %d: its counter says %d points, %d are stored and %d wait to be", c.device, c.start, c.points, n, w)
 		}
 		delete(sums, c.chunkKey)
+		delete(waiting, c.chunkKey)
+	}
+	for k, n := range waiting {
+		found("device %s chunk %d: %d points wait for it, and it has no counter", k.device, k.start, n)
 	}
 	for k, n := range sums {
 		found("device %s chunk %d: it has series with %d points, and no counter", k.device, k.start, n)

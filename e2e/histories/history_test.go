@@ -3,6 +3,7 @@ package histories
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -154,16 +155,21 @@ func cycleEnd(now time.Time, zone *time.Location) time.Time {
 	return time.Date(y, m+1, 1, 0, 0, 0, 0, zone).UTC()
 }
 
-// places are those of package crash, with the passes after which it is worth to end there.
-var places = []struct {
+// place is one at which the server may end.
+type place struct {
 	name   string
 	passes int
-}{
+}
+
+// places are those of package crash, with the passes after which it is worth to end there.
+var places = []place{
 	{"round before commit", 4},
 	{"round after commit", 4},
 	{"transaction before commit", 3},
 	{"transaction after commit", 3},
 	{"points before acknowledgement", 4},
+	{"large body before a piece", 3},
+	{"large body after a piece", 3},
 	{"points detached, not released", 2},
 	{"deletion after a slice", 2},
 	{"lease taken, not spent", 3},
@@ -223,7 +229,7 @@ func drawStep(t *rapid.T) Step {
 	s := Step{Do: kinds[weighted(t, "step", 30, 20, 14, 4, 6, 4, 3, 2, 2)], A: below(t, "A", 8)}
 	switch s.Do {
 	case Send:
-		s.B = 1 + below(t, "points", []int{4, 40, 400}[weighted(t, "size", 14, 5, 1)])
+		s.B = 1 + below(t, "points", []int{4, 40, 400, 990}[weighted(t, "size", 28, 10, 2, 1)])
 		s.C = below(t, "how", 64)
 	case Fill:
 		s.B = 1 + below(t, "largest", 61)
@@ -314,6 +320,25 @@ func lowerLeased(t *rapid.T) []Phase {
 	}
 }
 
+// large sends bodies that are stored in pieces on SQLite, ends the server between two of them, or takes away meanwhile
+// what they are sent to.
+func large(t *rapid.T) []Phase {
+	end := func() Phase {
+		p := Phase{Lanes: [][]Step{nil, {{Do: Send, A: 0, B: 600 + below(t, "points", 390), C: below(t, "how", 64)}}}}
+		place := places[slices.IndexFunc(places, func(p place) bool { return strings.HasPrefix(p.name, "large body") })+below(t, "place", 2)]
+		if weighted(t, "crash", 1, 2) == 1 {
+			p.Place, p.Pass = place.name, 1+below(t, "pass", place.passes)
+		}
+		for range 1 + below(t, "others", 3) {
+			p.Lanes = append(p.Lanes, several(t, "steps", rapid.Custom(func(t *rapid.T) Step {
+				return Step{Do: []Kind{Delete, Empty, Remove, Read, Send}[weighted(t, "step", 4, 3, 1, 2, 3)], A: 0, B: 1 + below(t, "rows", 100)}
+			}), 4))
+		}
+		return p
+	}
+	return []Phase{end(), {Lanes: [][]Step{nil, {{Do: Empty, A: 0}}}, Jump: nextCycle}, end()}
+}
+
 func drawHistory(t *rapid.T) History {
 	h := History{
 		Plan: weighted(t, "plan", 1, 2, 3, 4, 2),
@@ -323,11 +348,13 @@ func drawHistory(t *rapid.T) History {
 		return Step{Do: Make, B: below(t, "type", 6)}
 	}), 3)
 	h.Phases = several(t, "phases", rapid.Custom(drawPhase), 6)
-	switch weighted(t, "motif", 10, 1, 1) {
+	switch weighted(t, "motif", 10, 1, 1, 1) {
 	case 1:
 		h.Plan, h.Devices, h.Phases = 3, []Step{{Do: Make}}, append(stepBack(t), h.Phases...)
 	case 2:
 		h.Plan, h.Devices, h.Phases = 3, []Step{{Do: Make}}, append(lowerLeased(t), h.Phases...)
+	case 3:
+		h.Plan, h.Devices, h.Phases = 3, []Step{{Do: Make, B: below(t, "type", 6)}}, append(large(t), h.Phases...)
 	}
 	for i := 1; i < len(h.Phases); i++ { // a clock that steps back over the end of a cycle, more often than by chance
 		if h.Phases[i-1].Jump == nextCycle && weighted(t, "back", 1, 1) == 1 {

@@ -83,10 +83,10 @@ type device struct {
 	requests  []fact
 }
 
-// write sends requests of 1 to 40 points until the server is gone or the device has had its share of what it
+// write sends requests of 1 to 40 points, and now and then one of up to 2,000, until the server is gone or the device has had its share of what it
 // can hold. Anything but an acknowledgement or a dead connection is a failure: nothing here is over a limit.
 func (d *device) write(t *testing.T, s *server.Server, stop <-chan struct{}) {
-	for left := d.room; left >= 40; {
+	for left := d.room; left >= 2000; {
 		select {
 		case <-stop:
 			return
@@ -95,7 +95,10 @@ func (d *device) write(t *testing.T, s *server.Server, stop <-chan struct{}) {
 		d.mu.Lock()
 		r := len(d.requests)
 		f := fact{points: 1 + rand.N(40)}
-		if r%3 == 0 {
+		switch {
+		case r%40 == 20:
+			f.points = 500 + rand.N(1500) // which SQLite stores in pieces
+		case r%3 == 0:
 			f.points = 1
 		}
 		d.requests = append(d.requests, f)

@@ -16,6 +16,28 @@
 // So accepted = stored = counted in the chunk = counted in usage, at every instant, through crash and many
 // nodes. Verify recounts it.
 //
+// # Large bodies
+//
+// SQLite has one writer, and 10,000 points are 40 ms of its time, for which everybody would wait. So there a request of
+// more than some hundred points is accepted as above, whole, in one round, but not inserted: its points are written
+// down, packed, as rows of the table piece. They are counted from then on and survive a crash. The rest is inserted a
+// piece in a round (pieces.go), in the profile's turn, so that others go between. Inserting a piece deletes its row in
+// the same transaction; when the last one is in, the request is answered, and not before. A reader may see some of it
+// meanwhile.
+//
+//   - After a crash the server inserts what waits before it serves (Finish). So an accepted request is whole
+//     whatever happens, and one that was never answered is there whole or not at all.
+//   - A piece that cannot be inserted is answered as unavailable and tried again every ten seconds, and by whoever
+//     repeats the request with its Idempotency-Key: a repeat is not answered before all can be read.
+//   - A piece belongs to its chunk: detaching the chunk deletes both and gives back the whole count. So a piece that is
+//     there has its chunk, the one in which it was counted, and a chunk that is made anew has none of it.
+//   - Series are found when a piece is inserted, by the names of variables at the chunk's epoch of that moment: whatever
+//     a deletion ended between two pieces is made anew. Points get their numbers then, too, so that they lie in the
+//     order of inserting.
+//   - Stored + waiting = counted, for each chunk, at every instant: Verify sums both.
+//
+// On PostgreSQL a long transaction holds up nobody but those who write to the same chunks, and all is stored at once.
+//
 // # How points lie
 //
 // A series is one variable of one device in one chunk; its number is unique in the profile. Points are keyed by

@@ -27,6 +27,7 @@ func TestStoreSuite(t *testing.T) {
 			"removing counts exactly and ends empty series":  suiteRemove,
 			"wiping a profile leaves its neighbour alone":    suiteWipe,
 			"the cache forgets when it is full":              suiteCache,
+			"pieces are counted, and inserted once":          suitePieces,
 		} {
 			t.Run(name, func(t *testing.T) {
 				// Two stores on one database, as two nodes have. Their clock stands still, so no two may number alike.
@@ -411,4 +412,71 @@ func suiteCache(t *testing.T, a, _ *shelf) {
 	if got := a.names(d)[:5]; !slices.Equal(got, []string{"0/a:3", "0/b:3", "0/c0:1", "0/c1:1", "0/c2:1"}) {
 		t.Errorf("series are %v", got)
 	}
+}
+
+func suitePieces(t *testing.T, a, b *shelf) {
+	ctx := context.Background()
+	d := id.New[id.Device]()
+	a.put(a.want(a.key(d, 0), "a"))
+	// Six points are counted in two chunks, and wait as three pieces.
+	w, v := a.want(a.key(d, 0), "a", "b", "c", "a"), a.want(a.key(d, 9), "a", "a")
+	part := func(w *want, from, to int) *piece {
+		ps := w.points[from:to]
+		return &piece{chunkKey: w.chunkKey, profileNo: a.no, no: ps[0].no, points: ps, packed: pack(ps)}
+	}
+	pieces := []*piece{part(w, 0, 2), part(w, 2, 4), part(v, 0, 2)}
+	tx := func(f func(ctx context.Context) error) {
+		t.Helper()
+		if err := a.db.Tx(ctx, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tx(func(ctx context.Context) error {
+		if err := a.room(ctx, []*want{w, v}, here); err != nil {
+			return err
+		}
+		return a.keep(ctx, pieces)
+	})
+	a.expect(d, 7, "0/a:1")
+	waits := func(want ...int64) {
+		t.Helper()
+		got, err := b.waits(ctx, a.p)
+		if err != nil || got[w.chunkKey] != want[0] || got[v.chunkKey] != want[1] {
+			t.Errorf("%v wait, want %v, %v", got, want, err)
+		}
+	}
+	waits(4, 2)
+	var mine []waitingPiece
+	list, err := b.waiting(ctx, math.MaxInt64)
+	for _, w := range list {
+		if w.profile == a.p {
+			mine = append(mine, w)
+		}
+	}
+	if err != nil || len(mine) != 3 || mine[0].no != pieces[0].no || mine[2].start != 9 {
+		t.Fatal(mine, err)
+	}
+	got, err := b.fetch(ctx, mine[1])
+	if err != nil || len(got.points) != 2 || got.points[0].Variable != "c" || got.points[1].Num != 3 || got.points[0].Time != 3 {
+		t.Fatal(got, err)
+	}
+	for range 2 { // once is enough
+		tx(func(ctx context.Context) error { return b.join(ctx, []*piece{got}) })
+		b.expect(d, 7, "0/a:2", "0/c:1")
+		waits(2, 2)
+	}
+	if none, err := b.fetch(ctx, mine[1]); none != nil || err != nil {
+		t.Error(none, err)
+	}
+	tx(func(ctx context.Context) error {
+		n, err := a.detach(ctx, a.p, d, []int64{9})
+		if n != 2 {
+			t.Errorf("%d detached", n)
+		}
+		return err
+	})
+	waits(2, 0)
+	tx(func(ctx context.Context) error { return a.join(ctx, pieces) })
+	waits(0, 0)
+	a.expect(d, 5, "0/a:3", "0/b:1", "0/c:1")
 }

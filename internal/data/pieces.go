@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"sync"
-	"time"
 
 	"paddock/internal/id"
 	"paddock/internal/kit/crash"
@@ -103,7 +102,7 @@ func (s *Service) insertLeft(ctx context.Context, it *item) error {
 	for len(it.left) > 0 {
 		crash.At("large body before a piece")
 		if err := s.pieces.Submit(ctx, string(it.profile), len(it.left[0].points), it.left[0]); err != nil {
-			return fault.New(fault.Unavailable, "The points are accepted, and will be stored when the database works again: do not send them again").Because(err).After(2 * time.Second)
+			return fault.New(fault.Unavailable, "The points are accepted, and will be stored when the database works again: do not send them again").Because(err)
 		}
 		crash.At("large body after a piece")
 		it.left = it.left[1:]

@@ -123,9 +123,10 @@ export function AccountsPage() {
   );
 }
 
-/** What is special about an account. */
+/** What was not paid in time, by currency; "" for nothing. */
 export const pastDueText = (due: AccountRow["past_due"]): string => sumsText(due.map(({ cents, currency }) => ({ amount: cents, currency })));
 
+/** What is special about an account. */
 export function Marks({ row }: { row: Pick<AccountRow, "blocked" | "operator" | "active"> }) {
   const words = t.operator.accounts;
   return (

@@ -108,7 +108,7 @@ func (x *random) points(n int, now time.Time, immutable bool) []row {
 // fill makes everything that an archive keeps.
 func (x *random) fill() {
 	profile := "/profile/" + x.who.Profile
-	x.call("PUT", profile, row{"tags": x.tags(), "color": "#2F6F4f", "reference": x.text(), "rpm": row{"data_input": 1 + x.r.IntN(1000), "data_output": nil}})
+	x.call("PUT", profile, row{"tags": x.tags(), "color": "#2F6F4f", "reference": x.text(), "rpm": row{"data_input": 100 + x.r.IntN(1000), "data_output": nil}}) // more than is sent here and there
 	if x.maybe() {
 		x.call("PUT", profile+"/logo", logoPNG)
 	}

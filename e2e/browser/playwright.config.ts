@@ -2,7 +2,7 @@
 //
 //   TEST_POSTGRES   a PostgreSQL URL whose user may create databases (the postgres project fails without it)
 //   PADDOCK_BIN     the server, default ../../bin/paddock
-//   CHROMIUM        the browser, default /usr/bin/chromium
+//   CHROMIUM        the browser, default /usr/bin/chromium; chromium-headless-shell is quicker
 //
 // Pictures of every page, light, dark and at 375 px, land in screenshots/sqlite/, but in CI (the variable CI), where nobody looks at them.
 import { defineConfig } from "@playwright/test";

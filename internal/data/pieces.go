@@ -2,6 +2,7 @@ package data
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -136,8 +137,13 @@ func (s *Service) Finish(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for unfinished bodies: %w", err)
 	}
+	var damaged []error // those hold up nobody
 	for _, w := range list {
 		p, err := s.store.fetch(ctx, w)
+		if errors.Is(err, errPacked) {
+			damaged = append(damaged, fmt.Errorf("piece %d of profile %s, device %s: %w", w.no, w.profile, w.device, err))
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("read a piece of a large body: %w", err)
 		}
@@ -149,7 +155,7 @@ func (s *Service) Finish(ctx context.Context) error {
 			return fmt.Errorf("finish a large body: %w", err)
 		}
 	}
-	return nil
+	return errors.Join(damaged...)
 }
 
 // join is what a round does with pieces.

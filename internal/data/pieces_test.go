@@ -3,6 +3,7 @@ package data
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -321,6 +322,36 @@ func TestLargeBodyAndChunks(t *testing.T) {
 		k.finished(it)
 		if k.amount() != 6 || r.used(k.p, plan.DataRecords) != 6 {
 			t.Errorf("%d points, %d records", k.amount(), r.used(k.p, plan.DataRecords))
+		}
+	})
+}
+
+// TestDamagedPiece: what cannot be read is told of, waits, and holds up nobody.
+func TestDamagedPiece(t *testing.T) {
+	inPieces(t, func(t *testing.T, r *rig) {
+		ctx := context.Background()
+		k, o := r.mutable(r.profile()), r.mutable(r.profile())
+		k.taken(numbered(12, "a"), "")
+		o.taken(numbered(12, "a"), "")
+		if _, err := r.db.Exec(ctx, `UPDATE piece SET packed = $1 WHERE no = (SELECT MIN(no) FROM piece)`, []byte{9}); err != nil {
+			t.Fatal(err)
+		}
+		r2 := r.again(t)
+		for range 2 {
+			if err := r2.Finish(ctx); !errors.Is(err, errPacked) {
+				t.Errorf("it ended with %v", err)
+			}
+		}
+		if n := r2.count("piece"); n != 1 {
+			t.Errorf("%d pieces wait", n)
+		}
+		r2.clean()
+		k.rig, o.rig = r2, r2
+		if got := len(o.rows("variable=a&qty=100")); got != 12 {
+			t.Errorf("of the other body %d points are there", got)
+		}
+		if got := len(k.rows("variable=a&qty=100")); got != 9 {
+			t.Errorf("of the damaged one %d points are there", got)
 		}
 	})
 }

@@ -9,19 +9,22 @@ import (
 	"time"
 )
 
-// The write-ahead log is copied back beside the writer: PASSIVE takes no lock that a commit waits for. Only
-// when nearly all of a long log is copied does a short RESTART, which gives up after restartWait, let the
-// log begin anew.
+// The write-ahead log is copied back beside the writer: PASSIVE takes no lock that a commit waits for. Only a long log,
+// once nearly all of it is copied, is begun anew by a short RESTART, for which everybody who writes waits: for two fsyncs,
+// and for those who still read the log, at first firstWait at most. While that fails the log grows, and after each
+// failure it may wait twice as long.
 const (
 	checkpointEvery = time.Second
-	longLog         = 16 << 20 // bytes after which copying begins to matter
-	restartWait     = 40       // milliseconds
-	nearlyAll       = 512      // pages that may remain for a RESTART
+	longLog         = 16384 // pages, 64 MB, after which copying begins to matter
+	nearlyAll       = 512   // pages that may remain for a RESTART
+	firstWait       = 4 * time.Millisecond
+	longestWait     = 64 * time.Millisecond
+	shortLog        = 4 << 20 // bytes of the log's file that are not worth a look
 )
 
 func (db *DB) checkpointer() {
 	ctx := context.Background()
-	v := url.Values{"_pragma": {fmt.Sprintf("busy_timeout(%d)", restartWait), "synchronous(FULL)", "wal_autocheckpoint(0)"}}
+	v := url.Values{"_pragma": {"synchronous(FULL)", "wal_autocheckpoint(0)"}}
 	own, err := sql.Open("sqlite", "file:"+(&url.URL{Path: db.path}).EscapedPath()+"?"+v.Encode())
 	if err != nil {
 		db.log.Error("database", "at", "checkpointer", "error", err)
@@ -31,6 +34,7 @@ func (db *DB) checkpointer() {
 	own.SetMaxOpenConns(1)
 	tick := time.NewTicker(checkpointEvery)
 	defer tick.Stop()
+	wait := firstWait
 	for {
 		select {
 		case <-db.stop:
@@ -38,19 +42,32 @@ func (db *DB) checkpointer() {
 		case <-tick.C:
 		}
 		st, err := os.Stat(db.path + "-wal")
-		if err != nil || st.Size() < longLog/4 {
+		if err != nil || st.Size() < shortLog {
 			continue
 		}
-		busy, pages, copied := checkpoint(ctx, own, "PASSIVE")
-		if busy == 0 && st.Size() >= longLog && pages-copied < nearlyAll {
-			checkpoint(ctx, own, "RESTART")
+		_, pages, _, err := checkpoint(ctx, own, "PASSIVE")
+		if err != nil || pages < longLog {
+			continue
+		}
+		// What was written during the first is copied by a second one, so that little is left for RESTART.
+		_, pages, copied, err := checkpoint(ctx, own, "PASSIVE")
+		if err != nil || pages-copied > nearlyAll {
+			continue
+		}
+		if _, err := own.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", wait.Milliseconds())); err != nil {
+			continue
+		}
+		if busy, _, _, err := checkpoint(ctx, own, "RESTART"); err != nil || busy {
+			wait = min(2*wait, longestWait)
+		} else {
+			wait = firstWait
 		}
 	}
 }
 
-func checkpoint(ctx context.Context, db *sql.DB, mode string) (busy, pages, copied int) {
-	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &pages, &copied); err != nil {
-		return 1, 0, 0
-	}
-	return busy, pages, copied
+// checkpoint copies the log back. It returns whether somebody was in the way, how many pages the log has, and how many of
+// them are in the database file.
+func checkpoint(ctx context.Context, db *sql.DB, mode string) (busy bool, pages, copied int, err error) {
+	err = db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &pages, &copied)
+	return busy, pages, copied, err
 }

@@ -25,6 +25,6 @@
 // # Caches
 //
 // Cache keeps values that the database owns. Changed, called in the transaction that changes them, drops the
-// keys here when it commits and on every other process within a second (table cache_change, read each 250 ms).
-// A process that could not read that table for a second trusts no cache until it can.
+// keys here when it commits and on every other process within a second (table cache_change, of which each process reads
+// what is new each 250 ms). A process that could not read that table for a second trusts no cache until it can.
 package sqldb

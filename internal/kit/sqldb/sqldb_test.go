@@ -406,6 +406,122 @@ func TestCache(t *testing.T) {
 	}
 }
 
+// What a transaction changed is dropped elsewhere when it commits, also when it wrote its row long before that and others
+// that began later have committed meanwhile.
+func TestCacheLateCommit(t *testing.T) {
+	for _, e := range sqldbtest.Engines {
+		t.Run(string(e), func(t *testing.T) {
+			ctx := t.Context()
+			url := sqldbtest.Migrated(t, e, schema)
+			open := func() *sqldb.DB {
+				db, err := sqldb.Open(ctx, url, sqldb.Options{Readers: 4})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { db.Close() })
+				return db
+			}
+			here, there := open(), open()
+			cache := sqldb.NewCache(there, "counter", 10, func(ctx context.Context, key string) (n int64, err error) {
+				return n, there.QueryRow(ctx, "SELECT used FROM counter WHERE name = $1", key).Scan(&n)
+			})
+			heard := make(chan string, 100)
+			there.OnChange("counter", func(key string) { heard <- key })
+			for _, db := range []*sqldb.DB{here, there} {
+				if err := db.Migrate(ctx, schema); err != nil {
+					t.Fatal(err)
+				}
+			}
+			set := func(ctx context.Context, name string, n int64) error {
+				_, err := here.Exec(ctx, "INSERT INTO counter (name, used, allowed) VALUES ($1, $2, 9) ON CONFLICT (name) DO UPDATE SET used = excluded.used", name, n)
+				return errors.Join(err, here.Changed(ctx, "counter", name))
+			}
+			if err := here.Tx(ctx, func(ctx context.Context) error { return set(ctx, "late", 1) }); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := cache.Get(ctx, "late"); err != nil || n != 1 {
+				t.Fatalf("%d, %v", n, err)
+			}
+			<-heard
+			err := here.Tx(ctx, func(inner context.Context) error {
+				if err := set(inner, "late", 2); err != nil {
+					return err
+				}
+				if e == sqldb.Postgres { // SQLite has one writer: nobody commits meanwhile
+					for i := range 3 {
+						key := fmt.Sprint("early", i)
+						if err := here.Tx(ctx, func(ctx context.Context) error { return set(ctx, key, 1) }); err != nil {
+							return err
+						}
+						if got := <-heard; got != key {
+							t.Errorf("heard of %q, want %q", got, key)
+						}
+					}
+				}
+				if n, err := cache.Get(ctx, "late"); err != nil || n != 1 {
+					t.Errorf("before the commit: %d, %v", n, err)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := <-heard; got != "late" {
+				t.Errorf("heard of %q, want late", got)
+			}
+			if n, err := cache.Get(ctx, "late"); err != nil || n != 2 {
+				t.Fatalf("after the commit: %d, %v", n, err)
+			}
+			select {
+			case key := <-heard:
+				t.Errorf("heard of %q twice", key)
+			case <-time.After(600 * time.Millisecond):
+			}
+		})
+	}
+}
+
+// Old changes are deleted in slices, and what is younger stays.
+func TestCacheClean(t *testing.T) {
+	for _, e := range sqldbtest.Engines {
+		t.Run(string(e), func(t *testing.T) {
+			ctx := t.Context()
+			db := sqldbtest.Open(t, e, schema)
+			if err := db.Migrate(ctx, schema); err != nil {
+				t.Fatal(err)
+			}
+			change := func(n int) {
+				t.Helper()
+				for i := range n { // in transactions of their own
+					if err := db.Changed(ctx, "counter", fmt.Sprint(i), fmt.Sprint("second ", i)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			rows := func() int64 {
+				t.Helper()
+				n, _, err := sqldb.One(ctx, db, sqldb.Value[int64], "SELECT COUNT(*) FROM cache_change")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return n
+			}
+			change(sqldb.CleanSlice + 7) // twice as many rows
+			time.Sleep(2 * time.Millisecond)
+			between := time.Now()
+			change(5)
+			db.CleanChanges(between)
+			if n := rows(); n != 10 {
+				t.Fatalf("%d rows are left, want the 10 that are younger", n)
+			}
+			db.CleanChanges(time.Now().Add(time.Second))
+			if n := rows(); n != 0 {
+				t.Fatalf("%d rows are left", n)
+			}
+		})
+	}
+}
+
 func TestMigrate(t *testing.T) {
 	for _, e := range sqldbtest.Engines {
 		t.Run(string(e), func(t *testing.T) {

@@ -5,21 +5,22 @@ import (
 	"database/sql"
 	"fmt"
 	"net/url"
-	"os"
 	"time"
 )
 
-// The write-ahead log is copied back beside the writer: PASSIVE takes no lock that a commit waits for. Only a long log,
-// once nearly all of it is copied, is begun anew by a short RESTART, for which everybody who writes waits: for two fsyncs,
-// and for those who still read the log, at first firstWait at most. While that fails the log grows, and after each
-// failure it may wait twice as long.
+// The write-ahead log is copied back beside the writer, when much has come or nothing was copied for a while: PASSIVE takes
+// no lock that a commit waits for, but its fsyncs are felt. Only a long log, once nearly all of it is copied, is begun anew
+// by a short RESTART, for which everybody who writes waits: for two fsyncs, and for those who still read the log, at
+// first firstWait at most. While that fails the log grows, and after each failure it may wait twice as long. Mostly
+// there is no need: when all is copied and nobody reads the log, whoever writes next begins it anew.
 const (
-	checkpointEvery = time.Second
-	longLog         = 16384 // pages, 64 MB, after which copying begins to matter
-	nearlyAll       = 512   // pages that may remain for a RESTART
-	firstWait       = 4 * time.Millisecond
-	longestWait     = 64 * time.Millisecond
-	shortLog        = 4 << 20 // bytes of the log's file that are not worth a look
+	lookAtLog   = time.Second
+	copyEvery   = 30 * time.Second
+	muchToCopy  = 2048  // pages, 8 MB
+	longLog     = 16384 // pages, 64 MB
+	nearlyAll   = 512   // pages that may remain for a RESTART
+	firstWait   = 4 * time.Millisecond
+	longestWait = 64 * time.Millisecond
 )
 
 func (db *DB) checkpointer() {
@@ -32,26 +33,25 @@ func (db *DB) checkpointer() {
 	}
 	defer own.Close()
 	own.SetMaxOpenConns(1)
-	tick := time.NewTicker(checkpointEvery)
+	tick := time.NewTicker(lookAtLog)
 	defer tick.Stop()
-	wait := firstWait
+	last, wait := time.Now(), firstWait
 	for {
 		select {
 		case <-db.stop:
 			return
 		case <-tick.C:
 		}
-		st, err := os.Stat(db.path + "-wal")
-		if err != nil || st.Size() < shortLog {
+		_, pages, copied, err := checkpoint(ctx, own, "NOOP")
+		if err != nil || pages == copied || pages-copied < muchToCopy && time.Since(last) < copyEvery {
 			continue
 		}
-		_, pages, _, err := checkpoint(ctx, own, "PASSIVE")
-		if err != nil || pages < longLog {
+		last = time.Now()
+		if _, pages, _, err = checkpoint(ctx, own, "PASSIVE"); err != nil || pages < longLog {
 			continue
 		}
 		// What was written during the first is copied by a second one, so that little is left for RESTART.
-		_, pages, copied, err := checkpoint(ctx, own, "PASSIVE")
-		if err != nil || pages-copied > nearlyAll {
+		if _, pages, copied, err = checkpoint(ctx, own, "PASSIVE"); err != nil || pages-copied > nearlyAll {
 			continue
 		}
 		if _, err := own.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", wait.Milliseconds())); err != nil {
@@ -65,7 +65,7 @@ func (db *DB) checkpointer() {
 	}
 }
 
-// checkpoint copies the log back. It returns whether somebody was in the way, how many pages the log has, and how many of
+// checkpoint copies the log back, NOOP nothing of it. It returns whether somebody was in the way, how many pages the log has, and how many of
 // them are in the database file.
 func checkpoint(ctx context.Context, db *sql.DB, mode string) (busy bool, pages, copied int, err error) {
 	err = db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &pages, &copied)

@@ -68,21 +68,20 @@ func isolationMain(args []string) error {
 	if o.seconds < 10 || o.runs < 1 {
 		return errors.New("-seconds must be at least 10 and -runs at least 1")
 	}
-	result, err := measureIsolation(o)
-	if err != nil {
-		return err
-	}
-	section := isolationSection(o, result)
-	fmt.Print("\n" + section)
-	if o.out != "" && len(o.floods) == len(floods) {
+	result, err := measureIsolation(o, func(sofar isolation) error { // what was measured is kept, whatever becomes of the runs to come
+		if o.out == "" || len(o.floods) != len(floods) {
+			return nil
+		}
 		old, err := os.ReadFile(o.out)
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(o.out, []byte(withSection(string(old), isolationTitle, section)), 0o644); err != nil {
-			return err
-		}
+		return os.WriteFile(o.out, []byte(withSection(string(old), isolationTitle, isolationSection(o, sofar))), 0o644)
+	})
+	if err != nil {
+		return err
 	}
+	fmt.Print("\n" + isolationSection(o, result))
 	if !result.met(o.floods) {
 		return errMissed
 	}
@@ -107,8 +106,8 @@ func chosen(list string) ([]flood, error) {
 	return out, nil
 }
 
-// measureIsolation does everything, in a temporary folder.
-func measureIsolation(o isolationOptions) (isolation, error) {
+// measureIsolation does everything, in a temporary folder, and calls each after every run with what there is by then.
+func measureIsolation(o isolationOptions, each func(isolation) error) (isolation, error) {
 	began := time.Now()
 	out := isolation{trials: map[int][]trial{}}
 	dir, err := os.MkdirTemp("", "paddock-isolation-")
@@ -163,8 +162,11 @@ func measureIsolation(o isolationOptions) (isolation, error) {
 			say("flood alone", &f, t.alone)
 			out.trials[f.number] = append(out.trials[f.number], t)
 		}
+		out.took = time.Since(began)
+		if err := each(out); err != nil {
+			return out, err
+		}
 	}
-	out.took = time.Since(began)
 	return out, nil
 }
 

@@ -241,7 +241,7 @@ Written by `+"`%s`"+`; do not edit. A quiet profile sends 50 points a second, on
 | version | %s |
 | engine | SQLite, `+"`synchronous=FULL`"+` |
 | plans | `+"`%s`"+`: house; tight for the account of floods 5 and 6 |
-| flags | `+"`-seconds %d -runs %d`"+`; took %.0f minutes |
+| flags | `+"`-seconds %d -runs %d`"+`; %d done, in %.0f minutes |
 | quiet client | a process of its own at nice %d |
 
 **Elsewhere.** `+"`%s`"+` measures the same on another machine: it needs Go, Node for the console and wrk, and nothing else that runs.
@@ -266,7 +266,7 @@ a run.
 		runtime.Version(),
 		said(o.paddock, "version"),
 		o.catalogue,
-		o.seconds, o.runs, r.took.Minutes(),
+		o.seconds, o.runs, len(r.alone), r.took.Minutes(),
 		nice,
 		o.command(), int(r.took.Minutes()+1))
 }

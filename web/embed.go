@@ -3,8 +3,8 @@
 //
 // What the browser gets, all under /console/:
 //
-//   - assets/ holds files whose names carry a hash of their content: they never change, so they are cached for ever,
-//     and sent gzipped as the build left them;
+//   - assets/ holds files whose names carry a hash of their content: they never change, so they are cached for ever.
+//     The build leaves those worth it gzipped only, and so they are sent; whoever accepts no gzip has them unpacked;
 //   - every path that does not look like a file is a page of the application and gets index.html, which is never
 //     cached without asking, so that a new release is seen at the next load;
 //   - index.html leaves with a Content-Security-Policy that admits scripts from this server only. Mantine and the
@@ -16,6 +16,7 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/rand"
 	"embed"
 	"encoding/base64"
@@ -78,28 +79,37 @@ func looksLikeFile(name string) bool { return path.Ext(name) != "" && name != "i
 
 func (h handler) file(w http.ResponseWriter, r *http.Request, name string) {
 	header := w.Header()
-	open := name
-	if acceptsGzip(r) {
-		if _, err := fs.Stat(h.files, name+".gz"); err == nil {
-			open = name + ".gz"
+	content, err := fs.ReadFile(h.files, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if content, err = fs.ReadFile(h.files, name+".gz"); err == nil {
+			if acceptsGzip(r) {
+				header.Set("Content-Encoding", "gzip")
+			} else {
+				content, err = unpacked(content)
+			}
 		}
 	}
-	content, err := fs.ReadFile(h.files, open)
 	if err != nil || strings.HasPrefix(path.Base(name), ".") || strings.HasSuffix(name, ".gz") {
+		header.Del("Content-Encoding")
 		sentence(w, http.StatusNotFound, "The console has no such file.")
 		return
 	}
 	header.Set("Content-Type", contentType(name))
 	header.Set("Vary", "Accept-Encoding")
-	if open != name {
-		header.Set("Content-Encoding", "gzip")
-	}
 	if strings.HasPrefix(name, "assets/") {
 		header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	} else {
 		header.Set("Cache-Control", "no-cache")
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+}
+
+func unpacked(gzipped []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(gzipped))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
 }
 
 func (h handler) index(w http.ResponseWriter, r *http.Request) {

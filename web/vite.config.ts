@@ -1,20 +1,23 @@
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 
-// The Go handler serves name.gz beside name to browsers that accept it, so that nothing is compressed twice.
-function gzipBeside(): Plugin {
+// The binary carries what is worth it compressed only, as name.gz: browsers are sent that, whoever else asks has it
+// unpacked by the Go handler.
+function gzipped(): Plugin {
   return {
-    name: "gzip-beside",
+    name: "gzipped",
     apply: "build",
     closeBundle() {
       const dir = join(import.meta.dirname, "dist/assets");
       for (const name of readdirSync(dir)) {
         if (!/\.(js|css|svg)$/.test(name)) continue;
         const plain = readFileSync(join(dir, name));
-        if (plain.length > 1024) writeFileSync(join(dir, `${name}.gz`), gzipSync(plain, { level: 9 }));
+        if (plain.length <= 1024) continue;
+        writeFileSync(join(dir, `${name}.gz`), gzipSync(plain, { level: 9 }));
+        rmSync(join(dir, name));
       }
     },
   };
@@ -26,7 +29,7 @@ const server = process.env.PADDOCK_URL ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
   base: "/console/",
-  plugins: [react(), gzipBeside()],
+  plugins: [react(), gzipped()],
   // embed.go writes a fresh nonce over this word in every index.html it sends.
   html: { cspNonce: "PADDOCK_NONCE" },
   build: { target: "es2022", assetsInlineLimit: 0, reportCompressedSize: true },

@@ -7,7 +7,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"paddock/api"
 	"paddock/internal/auth"
 	"paddock/internal/kit/fault"
 	"paddock/internal/kit/web"
@@ -26,7 +25,7 @@ type Status struct {
 
 // ownRoutes are those that belong to no room: about the server itself.
 func (a *App) ownRoutes() []web.Route {
-	return append(web.DocsRoutes(api.Document),
+	return append(web.DocsRoutes(a.Document),
 		web.Handle("GET /", "Sends a browser to the console; tells others what this is.", auth.Anyone, a.root, web.Tags("server")),
 		web.Handle("GET /status", "The server's version and who may sign up.", auth.Anyone, a.status, web.Tags("server")),
 		web.Handle("GET /healthz", "Answers as long as the process lives.", auth.Anyone,

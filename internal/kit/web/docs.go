@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"paddock/internal/auth"
+	"paddock/internal/kit/fault"
 )
 
 // docsStyle is the whole style of the page; its hash is in DocsCSP.
@@ -45,18 +46,30 @@ var DocsCSP = func() string {
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-// DocsRoutes serve a document made by OpenAPI: GET /openapi.json as it is and GET /docs/api as a page, which is
-// made when somebody first asks for it.
-func DocsRoutes(spec []byte) []Route {
-	page := sync.OnceValue(func() []byte { return DocsPage(spec) })
-	anyone := auth.Anyone
+// DocsRoutes serve a document made by OpenAPI: GET /openapi.json as it is and GET /docs/api as a page. Both are made when
+// somebody first asks for one. An error of document is Unavailable.
+func DocsRoutes(document func() ([]byte, error)) []Route {
+	spec := sync.OnceValues(document)
+	page := sync.OnceValues(func() ([]byte, error) {
+		text, err := spec()
+		if err != nil {
+			return nil, err
+		}
+		return DocsPage(text), nil
+	})
+	raw := func(body func() ([]byte, error), kind string, header http.Header) func(context.Context, auth.Caller, struct{}) (Raw, error) {
+		return func(context.Context, auth.Caller, struct{}) (Raw, error) {
+			text, err := body()
+			if err != nil {
+				return Raw{}, fault.New(fault.Unavailable, "The document could not be made").Because(err)
+			}
+			return Raw{Type: kind, Body: text, Header: header}, nil
+		}
+	}
 	return []Route{
-		Handle("GET /openapi.json", "The OpenAPI document of this server", anyone, func(context.Context, auth.Caller, struct{}) (Raw, error) {
-			return Raw{Type: "application/json; charset=utf-8", Body: spec}, nil
-		}),
-		Handle("GET /docs/api", "The same document as a page", anyone, func(context.Context, auth.Caller, struct{}) (Raw, error) {
-			return Raw{Type: "text/html; charset=utf-8", Body: page(), Header: http.Header{"Content-Security-Policy": {DocsCSP}}}, nil
-		}),
+		Handle("GET /openapi.json", "The OpenAPI document of this server", auth.Anyone, raw(spec, "application/json; charset=utf-8", nil)),
+		Handle("GET /docs/api", "The same document as a page", auth.Anyone,
+			raw(page, "text/html; charset=utf-8", http.Header{"Content-Security-Policy": {DocsCSP}})),
 	}
 }
 

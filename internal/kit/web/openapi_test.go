@@ -238,7 +238,7 @@ func TestDocsPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := start(t, web.Config{}, web.DocsRoutes(spec))
+	s := start(t, web.Config{}, web.DocsRoutes(func() ([]byte, error) { return spec, nil }))
 	if a := s.call("GET", "/openapi.json", ""); a.Status != 200 || a.Body != string(spec) || a.Header.Get("Content-Type") != "application/json; charset=utf-8" {
 		t.Errorf("%d %v", a.Status, a.Header)
 	}

@@ -41,7 +41,7 @@ export PADDOCK_FAULT_BIN="$work/paddock"
 HISTORY_SECONDS=$(awk -v hours="${HOURS:-1}" 'BEGIN { print int(hours * 3600) }')
 export HISTORY_SECONDS
 for engine in $engines; do
-  HISTORY_ENGINE=$engine nice -n 19 "$work/histories" -test.timeout 0 &
+  (cd e2e/histories && HISTORY_ENGINE=$engine exec nice -n 19 "$work/histories" -test.timeout 0) & # they read the source
   running+=($!)
 done
 failed=0

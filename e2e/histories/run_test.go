@@ -324,11 +324,8 @@ func (r *run) begin() {
 	r.zone, err = time.LoadLocation(zones[r.h.Zone])
 	r.must(err, "load a zone")
 	name := fmt.Sprintf("A%d", accounts.Add(1))
-	r.owner = server.Account{Email: strings.ToLower(name) + "@example.test", Password: "pass of " + name + " 1!"}
-	out, err := r.w.home.Run(r.owner.Password, "account", "create", "--name", name, "--email", r.owner.Email,
-		"--plan", r.plan.name, "--timezone", zones[r.h.Zone], "--password-stdin")
+	r.owner, err = r.w.home.CreateAccount(name, r.plan.name, "--timezone", zones[r.h.Zone])
 	r.must(err, "make an account")
-	r.must(json.Unmarshal([]byte(out), &r.owner), "make an account: "+out)
 	p := &prof{id: r.owner.Profile, name: name, token: r.owner.Token, auto: true, alive: at(1), active: at(1), policy: map[string]int64{}}
 	p.alloc = map[string]int64{"input": r.plan.input, "output": r.plan.output, "data_records": r.plan.records}
 	r.profiles = []*prof{p}

@@ -131,10 +131,11 @@ type Account struct {
 	Email, Password         string
 }
 
-// CreateAccount makes an account with its first profile; it works beside a running server.
-func (h *Home) CreateAccount(name, plan string) (Account, error) {
+// CreateAccount makes an account with its first profile; it works beside a running server. more are further flags.
+func (h *Home) CreateAccount(name, plan string, more ...string) (Account, error) {
 	a := Account{Email: strings.ToLower(name) + "@example.test", Password: "pass of " + name + " 1!"}
-	cmd := exec.Command(h.Binary, "account", "create", "--name", name, "--email", a.Email, "--plan", plan, "--password-stdin")
+	flags := []string{"account", "create", "--name", name, "--email", a.Email, "--plan", plan, "--password-stdin"}
+	cmd := exec.Command(h.Binary, append(flags, more...)...)
 	cmd.Env = h.Env
 	cmd.Stdin = strings.NewReader(a.Password)
 	var complaint bytes.Buffer

@@ -481,6 +481,53 @@ func TestCacheLateCommit(t *testing.T) {
 	}
 }
 
+// A process that stood still for so long that changes it has not read may have been cleaned forgets all it has cached.
+func TestCacheAfterStandstill(t *testing.T) {
+	for _, e := range sqldbtest.Engines {
+		t.Run(string(e), func(t *testing.T) {
+			ctx := t.Context()
+			db := sqldbtest.Open(t, e, schema)
+			cache := sqldb.NewCache(db, "counter", 10, func(ctx context.Context, key string) (n int64, err error) {
+				return n, db.QueryRow(ctx, "SELECT used FROM counter WHERE name = $1", key).Scan(&n)
+			})
+			if err := db.Migrate(ctx, schema); err != nil {
+				t.Fatal(err)
+			}
+			set := func(n int64) {
+				t.Helper()
+				if _, err := db.Exec(ctx, "INSERT INTO counter (name, used, allowed) VALUES ($1, $2, 9) ON CONFLICT (name) DO UPDATE SET used = excluded.used", "c", n); err != nil {
+					t.Fatal(err)
+				}
+			}
+			get := func() int64 {
+				t.Helper()
+				n, err := cache.Get(ctx, "c")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return n
+			}
+			set(1)
+			if n := get(); n != 1 {
+				t.Fatalf("got %d", n)
+			}
+			set(2) // by another process, whose row is gone
+			if n := get(); n != 1 {
+				t.Fatalf("nobody said that it changed, and it is read again: %d", n)
+			}
+			db.StoodStill(sqldb.KeepRows)
+			for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+				if n := get(); n != 2 { // nothing is trusted until the next good read
+					t.Fatalf("after a standstill the cache says %d", n)
+				}
+				if time.Since(began) > 600*time.Millisecond { // and forgotten with it
+					return
+				}
+			}
+		})
+	}
+}
+
 // Old changes are deleted in slices, and what is younger stays.
 func TestCacheClean(t *testing.T) {
 	for _, e := range sqldbtest.Engines {

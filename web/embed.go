@@ -79,20 +79,13 @@ func looksLikeFile(name string) bool { return path.Ext(name) != "" && name != "i
 
 func (h handler) file(w http.ResponseWriter, r *http.Request, name string) {
 	header := w.Header()
-	content, err := fs.ReadFile(h.files, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		if content, err = fs.ReadFile(h.files, name+".gz"); err == nil {
-			if acceptsGzip(r) {
-				header.Set("Content-Encoding", "gzip")
-			} else {
-				content, err = unpacked(content)
-			}
-		}
-	}
+	content, gzipped, err := h.read(name, acceptsGzip(r))
 	if err != nil || strings.HasPrefix(path.Base(name), ".") || strings.HasSuffix(name, ".gz") {
-		header.Del("Content-Encoding")
 		sentence(w, http.StatusNotFound, "The console has no such file.")
 		return
+	}
+	if gzipped {
+		header.Set("Content-Encoding", "gzip")
 	}
 	header.Set("Content-Type", contentType(name))
 	header.Set("Vary", "Accept-Encoding")
@@ -104,12 +97,22 @@ func (h handler) file(w http.ResponseWriter, r *http.Request, name string) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
-func unpacked(gzipped []byte) ([]byte, error) {
-	r, err := gzip.NewReader(bytes.NewReader(gzipped))
-	if err != nil {
-		return nil, err
+// read is a file's content: as it is, or of one that the build left gzipped, gzipped or unpacked.
+func (h handler) read(name string, acceptsGzip bool) (content []byte, gzipped bool, err error) {
+	content, err = fs.ReadFile(h.files, name)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return content, false, err
 	}
-	return io.ReadAll(r)
+	content, err = fs.ReadFile(h.files, name+".gz")
+	if err != nil || acceptsGzip {
+		return content, true, err
+	}
+	plain, err := gzip.NewReader(bytes.NewReader(content))
+	if err != nil {
+		return nil, false, err
+	}
+	content, err = io.ReadAll(plain)
+	return content, false, err
 }
 
 func (h handler) index(w http.ResponseWriter, r *http.Request) {
